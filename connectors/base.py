@@ -1,0 +1,232 @@
+"""The vocabulary that every connector shares. Bytes and values only: no I/O happens here.
+
+A connector knows one engine and has three verbs::
+
+    plan(request, policy) -> SearchPlan | PassThrough     read a search, widen it
+    parse(plan, reply)    -> HitPage | PassThrough        find the hits and their texts
+    splice(plan, page, reply, order) -> Reply             write the page that was asked for
+
+What a connector does not fully understand it does not touch: it answers ``PassThrough`` with a reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal, Protocol
+
+Headers = tuple[tuple[str, str], ...]
+"""Header fields in the order of the wire, names as they were written."""
+
+ScorePolicy = Literal["replace", "keep"]
+
+
+def header(headers: Headers, name: str) -> str | None:
+    """The first value of a header field, whatever the case of its name, or None."""
+    wanted = name.lower()
+    return next((value for key, value in headers if key.lower() == wanted), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A client's request, read whole."""
+
+    method: str
+    target: str
+    """The request line's path and query string, percent-encoded as they came."""
+    headers: Headers
+    body: bytes = b""
+
+    @property
+    def path(self) -> str:
+        """The target without its query string, still percent-encoded."""
+        return self.target.partition("?")[0]
+
+    @property
+    def query_string(self) -> str:
+        """What stands behind the question mark, without it, still percent-encoded."""
+        return self.target.partition("?")[2]
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header field, or None."""
+        return header(self.headers, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A reply, read whole: the engine's, or the one that goes to the client."""
+
+    status: int
+    reason: str
+    headers: Headers
+    body: bytes = b""
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header field, or None."""
+        return header(self.headers, name)
+
+
+class Reason(StrEnum):
+    """Why a search passed through. The value is what ``X-Rerank: skipped; reason=`` says.
+
+    The documentation's page "what is reranked" is made from ``REASONS``.
+    """
+
+    OFF = "off"
+    MODE_OFF = "mode-off"
+    NO_MODEL = "no-model"
+    METHOD = "method"
+    CONTENT_TYPE = "content-type"
+    CONTENT_ENCODING = "content-encoding"
+    BODY_TOO_LARGE = "body-too-large"
+    NOT_JSON = "not-json"
+    BODY_SHAPE = "body-shape"
+    REPLY_FORMAT = "reply-format"
+    FILTER_PATH = "filter-path"
+    NO_QUERY_TEXT = "no-query-text"
+    AUTOCOMPLETE = "autocomplete"
+    MORE_LIKE_THIS = "more-like-this"
+    VECTOR_SEARCH = "vector-search"
+    RETRIEVER = "retriever"
+    SEARCH_PIPELINE = "search-pipeline"
+    RESCORE = "rescore"
+    SORTED = "sorted"
+    SIZE_ZERO = "size-zero"
+    BEYOND_WINDOW = "beyond-window"
+    SCROLL = "scroll"
+    SEARCH_AFTER = "search-after"
+    SLICE = "slice"
+    COLLAPSE_INNER_HITS = "collapse-inner-hits"
+    STORED_FIELDS_NONE = "stored-fields-none"
+    NO_TEXT = "no-text"
+    TOO_FEW_HITS = "too-few-hits"
+    NOT_SCORED = "not-scored"
+    ENGINE_ERROR = "engine-error"
+    ENGINE_REFUSED_WINDOW = "engine-refused-window"
+    REPLY_TOO_LARGE = "reply-too-large"
+    REPLY_SHAPE = "reply-shape"
+    MODEL_FAILED = "model-failed"
+    DEADLINE = "deadline"
+    OVERLOADED = "overloaded"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True, slots=True)
+class PassThrough:
+    """The decision to leave an exchange as the engine has it, and why."""
+
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class TextField:
+    """One field of a document that the model reads."""
+
+    name: str
+    """Dotted path; ``*`` matches within and across dots, as in the engine."""
+    label: str = ""
+    """Written before the text as ``label: ``; nothing where empty."""
+    max_chars: int | None = None
+    """Characters of this field that are read; None reads all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the configuration wants for the index that a search names."""
+
+    window: int = 100
+    """First-stage hits that are scored."""
+    text_fields: tuple[TextField, ...] = ()
+    """What the model reads of a hit; empty: the fields that the query names."""
+    score_policy: ScorePolicy = "replace"
+    max_text_chars: int = 20_000
+    """Characters of one hit's text that are kept: no model here reads more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One hit of the window, as the model reads it."""
+
+    text: str
+    """Empty where the hit has none of the fields that are read."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPlan:
+    """A search that can be reranked: what it means, and the wider request to send."""
+
+    request: Request
+    """The widened request: from 0, at least ``window`` hits, with the fields that are read."""
+    query_text: str
+    text_fields: tuple[TextField, ...]
+    """What is read of a hit; empty: every text field that the reply shows."""
+    start: int
+    """The client's ``from``."""
+    size: int
+    """The client's ``size``."""
+    window: int
+    score_policy: ScorePolicy
+    max_text_chars: int
+    reply_encodings: tuple[str, ...] = ()
+    """Content codings that the client accepts, of those that the bridge can write."""
+    restore: object = None
+    """The connector's own notes on what to strip from the reply again."""
+
+
+@dataclass(frozen=True, slots=True)
+class HitPage:
+    """The engine's reply to a widened request, taken apart."""
+
+    candidates: tuple[Candidate, ...]
+    """The window's hits with their texts, in first-stage order."""
+    first_stage_scores: tuple[float, ...]
+    """The scores of all hits fetched, window and tail, in first-stage order."""
+    parts: object = field(repr=False, default=None)
+    """The connector's own notes on where the hits stand in the reply."""
+
+
+@dataclass(frozen=True, slots=True)
+class RankedHit:
+    """A hit's new place: where it stood in the first stage, and the ``_score`` to write."""
+
+    first_stage_index: int
+    score: float
+
+
+Order = Sequence[RankedHit]
+"""A permutation of all hits fetched, best first: window, then tail."""
+
+
+class Connector(Protocol):
+    """What the bridge needs to know of an engine."""
+
+    name: str
+
+    def is_search(self, method: str, path: str) -> bool:
+        """Whether this is a search that might be reranked; decided before a body is read."""
+        ...
+
+    def indices(self, request: Request) -> tuple[str, ...]:
+        """The index names and patterns that a search names; none means all of them."""
+        ...
+
+    def plan(self, request: Request, policy: Policy) -> SearchPlan | PassThrough:
+        """The widened search, or why it is left alone."""
+        ...
+
+    def parse(self, plan: SearchPlan, reply: Reply) -> HitPage | PassThrough:
+        """The hits of the reply, or why it can't be read."""
+        ...
+
+    def splice(self, plan: SearchPlan, page: HitPage, reply: Reply, order: Order | None) -> Reply:
+        """The reply with the client's page of ``order``; None: of the first stage, scores untouched."""
+        ...
+
+    def error(self, status: int, reason: str) -> Reply:
+        """An error of the bridge's own (502, 504) in the engine's error envelope."""
+        ...
+
+    def identify(self, info: Mapping[str, object]) -> str | None:
+        """The version, where ``GET /`` was answered by this engine; else None."""
+        ...
