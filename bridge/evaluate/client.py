@@ -1,0 +1,158 @@
+"""A search client as a user of the engine would write it: plain HTTP, one kept connection, a clock."""
+
+from __future__ import annotations
+
+import time
+from base64 import b64encode
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from bridge.errors import ConfigError, UpstreamError
+
+if TYPE_CHECKING:
+    import ssl
+
+REQUEST_TIMEOUT_S = 300.0
+"""For one request, a bulk load's included: what aiohttp's own default is."""
+
+_Body = TypeVar("_Body")
+
+ERROR_CHARS = 500
+"""Of an error's body, where it has no reason that can be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchReply:
+    """What a search found, best first, and how it was answered."""
+
+    ids: tuple[str, ...]
+    rerank: str | None
+    """The ``X-Rerank`` header; None where there is none, as from an engine itself."""
+    latency_s: float
+    """From sending the request to the last byte of the reply; reading its JSON is not counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Any reply, whatever its status."""
+
+    status: int
+    rerank: str | None
+    body: bytes
+
+
+class _Hit(msgspec.Struct):
+    id: str = msgspec.field(name="_id")
+
+
+class _Hits(msgspec.Struct):
+    hits: list[_Hit]
+
+
+class _SearchBody(msgspec.Struct):
+    hits: _Hits
+
+
+class SearchClient:
+    """Talks to one address, be it an engine or a bridge. Requests go one after another on one connection."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+        self._session = session
+        self.url = url
+        """The address without credentials, fit to be shown."""
+
+    async def search(self, index: str, body: bytes) -> SearchReply:
+        """The hits of a search. Raises ``UpstreamError`` where it is not answered by 200 and a page of hits."""
+        started_s = time.perf_counter()
+        answer = await self.send("POST", f"{quote_index(index)}/_search", body)
+        latency_s = time.perf_counter() - started_s
+        hits = self.read(answer, _SearchBody, f"the search on {index!r}").hits.hits
+        return SearchReply(tuple(hit.id for hit in hits), answer.rerank, latency_s)
+
+    async def send(self, method: str, path: str, body: bytes = b"", content_type: str = "application/json") -> Answer:
+        """The answer, errors of the engine's included. Raises ``UpstreamError`` where none comes."""
+        headers = {"Content-Type": content_type} if body else {}
+        url = URL(f"{self.url}/{path}", encoded=True)
+        try:
+            async with self._session.request(method, url, data=BytesIO(body) if body else None, headers=headers) as reply:
+                return Answer(reply.status, reply.headers.get("X-Rerank"), await reply.read())
+        except TimeoutError as error:
+            raise UpstreamError(504, f"{self.url} gave no answer within {REQUEST_TIMEOUT_S:.0f} s") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise UpstreamError(502, f"{self.url} can't be reached: {error or type(error).__name__}") from error
+
+    def read(self, answer: Answer, kind: type[_Body], what: str) -> _Body:
+        """The body of a successful answer. Raises ``UpstreamError`` that names ``what`` where it is none."""
+        if answer.status != 200:  # noqa: PLR2004 - the engines answer all that is read here with 200
+            raise UpstreamError(502, f"{what} at {self.url} was answered {answer.status}: {_reason(answer.body)}")
+        try:
+            return msgspec.json.decode(answer.body, type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise UpstreamError(502, f"{what} at {self.url} was answered by no engine: {error}") from error
+
+
+@asynccontextmanager
+async def open_client(
+    url: str, *, authorization: str | None = None, ssl_context: ssl.SSLContext | None = None
+) -> AsyncIterator[SearchClient]:
+    """A client for ``http[s]://[user:password@]host[:port][/prefix]``; closed at the end of the block.
+
+    ``authorization`` is sent as that header where the address itself has no user. Raises ``ConfigError`` where ``url``
+    is not an address.
+    """
+    address = _parse(url)
+    if address.user is not None:
+        authorization = _basic(address.user, address.password or "")
+    headers = {"Accept-Encoding": "identity"}  # the official clients ask for no compression unless they are told to
+    if authorization is not None:
+        headers["Authorization"] = authorization
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=1, ssl=ssl_context or True),
+        headers=headers,
+        timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S),
+    ) as session:
+        yield SearchClient(session, str(address.with_user(None)).rstrip("/"))
+
+
+def quote_index(index: str) -> str:
+    """The name of an index, or several with commas and patterns, as it stands in a path."""
+    return quote(index, safe=",*")
+
+
+def _parse(url: str) -> URL:
+    try:
+        address = URL(url)
+    except ValueError as error:
+        raise ConfigError([f"{url!r} is not an address: {error}"]) from error
+    if address.scheme not in {"http", "https"} or not address.host:
+        raise ConfigError([f"{url!r} is not an http:// or https:// address"])
+    return address.with_query(None).with_fragment(None)
+
+
+def _basic(user: str, password: str) -> str:
+    return "Basic " + b64encode(f"{user}:{password}".encode()).decode()
+
+
+class _Error(msgspec.Struct):
+    type: str = ""
+    reason: str | None = None
+
+
+class _ErrorBody(msgspec.Struct):
+    error: _Error | str
+
+
+def _reason(body: bytes) -> str:
+    try:
+        error = msgspec.json.decode(body, type=_ErrorBody).error
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return body[:ERROR_CHARS].decode(errors="replace")
+    return error if isinstance(error, str) else f"{error.type}: {error.reason}"
