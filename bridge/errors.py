@@ -7,6 +7,7 @@
   - ``EngineStartError``: an engine that we were to start does not run; printed, exit 1.
   - ``ModelLoadError``: a model can't be loaded; a start-up error, exit 1.
   - ``UpstreamError``: the engine can't be reached or broke off; a 502 or 504 for the client.
+  - ``ReplyTooLargeError``: a reply to a widened search is over its limit; the search is passed through as it came.
   - ``ScoringError``: no scores; the exchange answers with the first-stage page.
 
     - ``DeadlineError``: no sound order in time.
@@ -54,6 +55,14 @@ class UpstreamError(BridgeError):
         super().__init__(problem)
         self.status = status
         self.problem = problem
+
+
+class ReplyTooLargeError(BridgeError):
+    """A reply that was to be read whole is larger than the limit; it was dropped."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"the engine's reply is larger than {limit_bytes} bytes")
+        self.limit_bytes = limit_bytes
 
 
 class ScoringError(BridgeError):

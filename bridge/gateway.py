@@ -1,0 +1,176 @@
+"""The client's side: each request is a page of ours, a search, or passed on as it is."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Protocol
+
+import structlog
+from aiohttp import web
+
+from bridge.client import Client
+from bridge.errors import UpstreamError
+from bridge.headers import CONTROL_HEADER
+from bridge.status import StatusPages, is_ours
+from bridge.telemetry import Telemetry
+from bridge.upload import chained, read_up_to
+from bridge.upstream import Upstream
+from connectors.base import Connector, PassThrough, Reason, Reply, Request
+
+_log = structlog.get_logger(__name__)
+
+
+class SearchExchange(Protocol):
+    """What the gateway asks about a search."""
+
+    def declines(self, head: Request) -> Reason | None:
+        """Why a search is left alone, judged by its head alone; None: its body is needed."""
+        ...
+
+    async def search(self, request: Request) -> Reply | PassThrough:
+        """The reply with its control headers, or why the search is to be passed on as it came."""
+        ...
+
+
+class Gateway:
+    """Answers every request that reaches the bridge."""
+
+    def __init__(  # noqa: PLR0913 - the composition root names each part
+        self,
+        *,
+        connector: Connector,
+        exchange: SearchExchange,
+        upstream: Upstream,
+        telemetry: Telemetry,
+        status: StatusPages,
+        max_search_body_bytes: int,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._connector = connector
+        self._exchange = exchange
+        self._upstream = upstream
+        self._telemetry = telemetry
+        self._status = status
+        self._max_search_body_bytes = max_search_body_bytes
+        self._clock = clock
+        self._under_way = 0
+        self._draining = False
+        self._drained = asyncio.Event()
+        self._drained.set()
+
+    async def drained(self) -> None:
+        """Returns when no request is under way; from now on connections are closed after their reply."""
+        self._draining = True
+        await self._drained.wait()
+
+    async def handle(self, http: web.BaseRequest) -> web.StreamResponse:
+        """The reply to any request, written; errors of whatever kind end in it."""
+        client = Client(http, keep_alive=not self._draining)
+        with self._counted():
+            try:
+                await self._route(client)
+            except UpstreamError as error:
+                await self._fail(client, error)
+            except ConnectionError:
+                client.break_off()
+            except Exception:  # noqa: BLE001 - no error of ours leaves a client without an answer
+                _log.exception("request failed", method=client.head.method, path=client.head.path)
+                await self._fail(client, UpstreamError(502, "the bridge failed; its log says why"))
+        return client.response
+
+    async def _route(self, client: Client) -> None:
+        head = client.head
+        if is_ours(head.path):
+            await client.answer(self._status.reply(head.method, head.path))
+        elif head.method == "CONNECT":
+            await client.answer(self._connector.error(405, "the bridge is no forward proxy"))
+        elif self._connector.is_search(head.method, head.path):
+            await self._search(client)
+        else:
+            self._telemetry.request_forwarded()
+            async with self._upstream.stream(head, _body(client)) as reply:
+                await client.relay(reply)
+
+    async def _search(self, client: Client) -> None:
+        try:
+            await self._rerank_or_skip(client)
+        except UpstreamError as error:
+            self._telemetry.search_skipped(Reason.ENGINE_ERROR)
+            await self._fail(client, error, _skipped(Reason.ENGINE_ERROR))
+
+    async def _rerank_or_skip(self, client: Client) -> None:
+        reason = self._declined(client.head)
+        if reason is not None:
+            await self._skip(client, client.head, _body(client), reason)
+            return
+        chunks = client.upload.chunks()
+        body, whole = await read_up_to(chunks, self._max_search_body_bytes)
+        if not whole:
+            await self._skip(client, client.head, chained(body, chunks), Reason.BODY_TOO_LARGE)
+            return
+        request = replace(client.head, body=body)
+        outcome = await self._outcome(request)
+        if isinstance(outcome, PassThrough):
+            await self._skip(client, request, None, outcome.reason)
+        else:
+            await client.answer(outcome)
+
+    def _declined(self, head: Request) -> Reason | None:
+        try:
+            return self._exchange.declines(head)
+        except Exception:  # noqa: BLE001 - no error of ours stops a search
+            _log.exception("search not understood", path=head.path)
+            return Reason.INTERNAL
+
+    async def _outcome(self, request: Request) -> Reply | PassThrough:
+        try:
+            return await self._exchange.search(request)
+        except UpstreamError:
+            raise
+        except Exception:  # noqa: BLE001 - no error of ours stops a search
+            _log.exception("search not reranked", path=request.path)
+            return PassThrough(Reason.INTERNAL)
+
+    async def _skip(self, client: Client, request: Request, body: AsyncIterator[bytes] | None, reason: Reason) -> None:
+        start = self._clock()
+        async with self._upstream.stream(request, body) as reply:
+            self._telemetry.search_skipped(reason)
+            spent_ms = (self._clock() - start) * 1000
+            await client.relay(reply, _skipped(reason), ("Server-Timing", f"upstream;dur={spent_ms:.1f}"))
+
+    async def _fail(self, client: Client, error: UpstreamError, *marks: tuple[str, str]) -> None:
+        """Says in the engine's envelope what went wrong, or breaks off what had begun."""
+        self._telemetry.upstream_failed(error.status)
+        _log.warning("upstream failed", status=error.status, problem=error.problem, cause=repr(error.__cause__))
+        if client.response.begun:
+            client.break_off()
+            return
+        try:
+            await client.answer(self._connector.error(error.status, error.problem), *marks)
+        except ConnectionError:
+            client.break_off()
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        self._telemetry.request_started()
+        self._under_way += 1
+        self._drained.clear()
+        try:
+            yield
+        finally:
+            self._telemetry.request_ended()
+            self._under_way -= 1
+            if not self._under_way:
+                self._drained.set()
+
+
+def _body(client: Client) -> AsyncIterator[bytes] | None:
+    return client.upload.chunks() if client.upload.has_body else None
+
+
+def _skipped(reason: Reason) -> tuple[str, str]:
+    return CONTROL_HEADER, f"skipped; reason={reason.value}"

@@ -1,0 +1,208 @@
+"""The engine's side: one session to all its addresses, whose errors are two kinds of ``UpstreamError``.
+
+Nothing is decoded, nothing is added: what a client sent reaches the engine, what the engine sent comes back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+from multidict import CIMultiDict
+
+from bridge.addresses import Address, Rotation, basic, parse_address
+from bridge.config import Config
+from bridge.errors import ConfigError, ReplyTooLargeError, UpstreamError
+from bridge.headers import decode, for_client, for_engine, is_chunked, without
+from bridge.upstream_session import open_session, replay_if_closed
+from connectors.base import Headers, Reply, Request, header
+
+_NO_CONNECTION = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+"""Nothing was sent: another address may be tried."""
+
+_PROBLEMS: tuple[tuple[type[BaseException], int, str], ...] = (
+    (aiohttp.ConnectionTimeoutError, 504, "connecting to the engine timed out"),
+    (asyncio.TimeoutError, 504, "the engine was silent for too long"),
+    (aiohttp.ClientConnectorCertificateError, 502, "the engine's certificate is not trusted"),
+    (aiohttp.ClientConnectorSSLError, 502, "no TLS connection to the engine could be made"),
+    (aiohttp.ClientConnectorDNSError, 502, "the engine's host name is not known"),
+    (aiohttp.ClientConnectorError, 502, "the engine refused the connection"),
+    (aiohttp.ServerDisconnectedError, 502, "the engine closed the connection without an answer"),
+    (aiohttp.ClientPayloadError, 502, "the engine's reply broke off"),
+    (aiohttp.ClientResponseError, 502, "the engine's reply is not HTTP"),
+    (aiohttp.ClientOSError, 502, "the connection to the engine broke"),
+    (aiohttp.ClientError, 502, "the exchange with the engine failed"),
+    (OSError, 502, "the connection to the engine broke"),
+)
+"""Foreign exception -> status and what the client reads; the first that matches counts."""
+_FOREIGN = tuple(kind for kind, _, _ in _PROBLEMS)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamedReply:
+    """An engine's reply whose body is still under way."""
+
+    status: int
+    reason: str
+    headers: Headers
+    """Without hop-by-hop fields."""
+    chunks: AsyncIterator[bytes]
+    """The body as it comes, still content-encoded; raises ``UpstreamError`` where it breaks off."""
+
+
+class Upstream:
+    """Connections to one engine at one or several addresses; use as an async context manager."""
+
+    def __init__(self, config: Config, clock: Callable[[], float] = time.monotonic) -> None:
+        addresses = [parse_address(text) for text in config.upstream]
+        self._rotation = Rotation(addresses, config.upstream_retry_after_s, clock)
+        self._authorization = _own_authorization(config)
+        self._config = config
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        """Opens the session. Raises ``ConfigError`` where the CA file can't be used."""
+        self._session = open_session(self._config, tls=_tls(self._config.upstream_ca_file))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Closes all connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def send(self, request: Request, *, limit_bytes: int) -> Reply:
+        """The whole reply to a search read whole, its body still content-encoded.
+
+        For searches only, which are safe: sent again where the engine had closed a kept connection.
+        Raises ``UpstreamError``, and ``ReplyTooLargeError`` over ``limit_bytes``.
+        """
+        with _translated():
+            response = await self._open(request, _with_length(request), request.body or None, replay=True)
+        async with _released(response):
+            with _translated():
+                body = await _read(response.content, limit_bytes)
+        return Reply(response.status, response.reason or "", for_client(decode(response.raw_headers)), body)
+
+    @asynccontextmanager
+    async def stream(self, request: Request, body: AsyncIterator[bytes] | None = None) -> AsyncIterator[StreamedReply]:
+        """The reply to a request, both bodies passed on while they come, in constant memory.
+
+        ``body`` stands in for ``request.body``, framed as the request's headers say. Raises ``UpstreamError``.
+        """
+        chunked = is_chunked(request.headers)
+        with _translated():
+            response = await self._open(
+                request, for_engine(request.headers), body or request.body or None, chunked=chunked
+            )
+        async with _released(response):
+            headers = for_client(decode(response.raw_headers))
+            yield StreamedReply(response.status, response.reason or "", headers, _chunks(response.content))
+
+    async def _open(
+        self,
+        request: Request,
+        headers: Headers,
+        body: AsyncIterator[bytes] | bytes | None,
+        *,
+        chunked: bool = False,
+        replay: bool = False,
+    ) -> aiohttp.ClientResponse:
+        """The reply's head from the first address that can be reached; foreign exceptions."""
+        if self._session is None:
+            raise RuntimeError("an upstream is used inside `async with`")
+        failure: aiohttp.ClientError = aiohttp.ClientConnectionError("no address")
+        for address in self._rotation.turn():
+            try:
+                response = await self._session.request(
+                    request.method,
+                    address.url(request.target),
+                    headers=CIMultiDict(self._authorized(headers, address)),
+                    data=body,
+                    chunked=True if chunked and body is not None else None,
+                    middlewares=(replay_if_closed,) if replay else (),
+                    allow_redirects=False,
+                )
+            except _NO_CONNECTION as error:
+                self._rotation.unreachable(address)
+                failure = error
+            else:
+                self._rotation.reached(address)
+                return response
+        raise failure
+
+    def _authorized(self, headers: Headers, address: Address) -> Headers:
+        own = address.authorization or self._authorization
+        if own is None or header(headers, "Authorization") is not None:
+            return headers
+        return (*headers, ("Authorization", own))
+
+
+def _own_authorization(config: Config) -> str | None:
+    if config.upstream_api_key is not None:
+        return f"ApiKey {config.upstream_api_key}"
+    if config.upstream_username is not None:
+        return basic(f"{config.upstream_username}:{config.upstream_password}")
+    return None
+
+
+def _tls(ca_file: Path | None) -> ssl.SSLContext | bool:
+    if ca_file is None:
+        return True
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        raise ConfigError([f"upstream_ca_file: {ca_file} is not a PEM file of certificates: {error}"]) from error
+
+
+def _with_length(request: Request) -> Headers:
+    """The fields for a body that is sent whole: its own length, no word of waiting for ``100 Continue``."""
+    headers = without(without(for_engine(request.headers), "Content-Length"), "Expect")
+    had_length = is_chunked(request.headers) or request.header("Content-Length") is not None
+    return (*headers, ("Content-Length", str(len(request.body)))) if request.body or had_length else headers
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turns every foreign exception of an exchange into an ``UpstreamError``."""
+    try:
+        yield
+    except _FOREIGN as error:
+        status, problem = next((status, problem) for kind, status, problem in _PROBLEMS if isinstance(error, kind))
+        raise UpstreamError(status, problem) from error
+
+
+@asynccontextmanager
+async def _released(response: aiohttp.ClientResponse) -> AsyncIterator[None]:
+    """Gives the connection back where the reply was read to its end, and closes it otherwise."""
+    try:
+        yield
+    finally:
+        response.release()
+        with suppress(aiohttp.ClientError, OSError):  # of a body that was still being sent: the reply is complete
+            await response.wait_for_close()
+
+
+async def _chunks(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+    with _translated():
+        async for chunk in content.iter_any():
+            yield chunk
+
+
+async def _read(content: aiohttp.StreamReader, limit_bytes: int) -> bytes:
+    chunks, size = [], 0
+    async for chunk in content.iter_any():
+        size += len(chunk)
+        if size > limit_bytes:
+            raise ReplyTooLargeError(limit_bytes)
+        chunks.append(chunk)
+    return b"".join(chunks)
