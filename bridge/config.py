@@ -23,6 +23,7 @@ from connectors.base import Policy, ScorePolicy, TextField
 
 ENVIRONMENT_PREFIX = "RERANK_BRIDGE_"
 MIB = 1024 * 1024
+_MAX_PORT = 65_535
 
 
 class TextFieldConfig(BaseModel):
@@ -58,7 +59,9 @@ class Config(BaseModel):
     engine: Literal["auto", "opensearch", "elasticsearch"] = Field(
         "auto", description="The engine's kind; `auto` asks it."
     )
-    listen: str = Field("127.0.0.1:9400", description="Address and port that clients connect to; port 0 takes a free one.")
+    listen: str = Field(
+        "127.0.0.1:9400", description="Address and port that clients connect to; port 0 takes a free one."
+    )
     mode: Literal["on", "off"] = Field("on", description="`off` passes every search through.")
 
     model: str = Field(
@@ -109,8 +112,11 @@ class Config(BaseModel):
         description="Texts that may wait to be scored, over all searches; a search that does not fit gets the "
         "engine's own order. 10,000 is a hundred searches of 100 hits: more could not be scored in time.",
     )
-    batch_tokens: int = Field(
-        4_096, ge=256, description="Estimated tokens that are scored in one batch; a deadline is honoured between batches."
+    batch_tokens: int | None = Field(
+        None,
+        ge=256,
+        description="Estimated tokens that are scored in one batch; a deadline is honoured between batches. Unset: "
+        "16,384 on a GPU (the default of text-embeddings-inference), 4,096 on a CPU.",
     )
 
     upstream_username: str | None = Field(None, description="Basic credentials for requests that carry none.")
@@ -141,7 +147,9 @@ class Config(BaseModel):
         1 * MIB, ge=1, description="A larger search body passes through unread; real ones are a few KiB."
     )
     max_search_reply_bytes: int = Field(
-        64 * MIB, ge=1, description="A larger reply to a widened search is dropped, and the search passed through as it came."
+        64 * MIB,
+        ge=1,
+        description="A larger reply to a widened search is dropped, and the search passed through as it came.",
     )
     max_text_chars: int = Field(
         20_000, ge=1, description="Characters of one hit's text that are kept: what an 8K-token model can read of it."
@@ -180,6 +188,12 @@ class Config(BaseModel):
         return value
 
     @model_validator(mode="after")
+    def _check_queue(self) -> Config:
+        if self.queue_limit_pairs < self.window:
+            raise ValueError("queue_limit_pairs must hold one window at least")
+        return self
+
+    @model_validator(mode="after")
     def _check_credentials(self) -> Config:
         if (self.upstream_username is None) != (self.upstream_password is None):
             raise ValueError("upstream_username and upstream_password go together")
@@ -195,6 +209,8 @@ class Config(BaseModel):
             text_fields=tuple(TextField(f.name, f.label, f.max_chars) for f in wanted.text_fields) if wanted else (),
             score_policy=self.score_policy,
             max_text_chars=self.max_text_chars,
+            max_body_bytes=self.max_search_body_bytes,
+            max_reply_bytes=self.max_search_reply_bytes,
         )
 
 
@@ -214,7 +230,7 @@ def _check_address(address: str) -> None:
 def split_listen(value: str) -> tuple[str, int]:
     """Host and port of ``HOST:PORT``. Raises ``ValueError`` where it is neither."""
     host, separator, port = value.rpartition(":")
-    if not separator or not host or not port.isdecimal() or int(port) > 65_535:
+    if not separator or not host or not port.isdecimal() or int(port) > _MAX_PORT:
         raise ValueError(f"{value!r} is not HOST:PORT")
     return host.strip("[]"), int(port)
 

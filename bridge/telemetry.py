@@ -25,7 +25,9 @@ class Telemetry:
             "rerank_bridge_upstream_errors", "502 and 504 answers of the bridge.", ["status"], registry=self._registry
         )
         self._unknown_words = Counter(
-            "rerank_bridge_unknown_control_words", "X-Rerank request headers that were ignored.", registry=self._registry
+            "rerank_bridge_unknown_control_words",
+            "X-Rerank request headers that were ignored.",
+            registry=self._registry,
         )
         self._seconds = Histogram(
             "rerank_bridge_search_seconds",

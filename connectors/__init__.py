@@ -1,0 +1,1 @@
+"""What the bridge knows of each engine: pure readers and writers of bytes."""

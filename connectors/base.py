@@ -142,6 +142,10 @@ class Policy:
     score_policy: ScorePolicy = "replace"
     max_text_chars: int = 20_000
     """Characters of one hit's text that are kept: no model here reads more."""
+    max_body_bytes: int = 1 << 20
+    """Of a search body, its content coding undone."""
+    max_reply_bytes: int = 64 << 20
+    """Of a reply to a widened search, its content coding undone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +172,7 @@ class SearchPlan:
     window: int
     score_policy: ScorePolicy
     max_text_chars: int
-    reply_encodings: tuple[str, ...] = ()
-    """Content codings that the client accepts, of those that the bridge can write."""
+    max_reply_bytes: int
     restore: object = None
     """The connector's own notes on what to strip from the reply again."""
 
@@ -182,6 +185,8 @@ class HitPage:
     """The window's hits with their texts, in first-stage order."""
     first_stage_scores: tuple[float, ...]
     """The scores of all hits fetched, window and tail, in first-stage order."""
+    skip: Reason | None = None
+    """Why the hits can't be reranked, though the page can be cut; ``candidates`` is then empty."""
     parts: object = field(repr=False, default=None)
     """The connector's own notes on where the hits stand in the reply."""
 
@@ -221,6 +226,10 @@ class Connector(Protocol):
 
     def splice(self, plan: SearchPlan, page: HitPage, reply: Reply, order: Order | None) -> Reply:
         """The reply with the client's page of ``order``; None: of the first stage, scores untouched."""
+        ...
+
+    def window_limit(self, reply: Reply) -> int | None:
+        """The largest ``from + size`` that the engine allows, where its reply is an error that says so."""
         ...
 
     def error(self, status: int, reason: str) -> Reply:

@@ -1,0 +1,150 @@
+"""Where the parts of a JSON text stand, so that it can be edited without being written anew.
+
+msgspec finds and checks the values; this module adds their places. Bytes that are not edited survive as they
+came: key order, number forms, integers of any size, white space, escapes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+_Parts = TypeVar("_Parts")
+
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
+_ANY = msgspec.json.Decoder()
+
+_SPACE = rb"[ \t\r\n]*"
+_OPEN_OR_COMMA = re.compile(_SPACE + rb"[,{\[]" + _SPACE)
+_KEY = re.compile(rb'"(?:[^"\\]|\\.)*"' + _SPACE + rb":" + _SPACE, re.DOTALL)
+_CLOSE = re.compile(_SPACE + rb"[}\]]" + _SPACE)
+
+
+class RawJsonError(ValueError):
+    """Not JSON, not of the kind expected, or an object with a key twice."""
+
+
+class Span(NamedTuple):
+    """A half-open range of bytes."""
+
+    start: int
+    end: int
+
+    def of(self, buffer: bytes) -> bytes:
+        """The bytes of the range."""
+        return buffer[self.start : self.end]
+
+
+class Member(NamedTuple):
+    """One member of an object: all of it (from the quote of its key), and its value alone."""
+
+    whole: Span
+    value: Span
+
+
+class Edit(NamedTuple):
+    """What to put in the place of a range."""
+
+    span: Span
+    replacement: bytes
+
+
+def decode(buffer: bytes) -> object:
+    """The value of a JSON text. Raises ``RawJsonError``."""
+    try:
+        return _ANY.decode(buffer)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise RawJsonError(str(error)) from error
+
+
+def members(buffer: bytes) -> dict[str, Member]:
+    """The members of an object, in their order. Raises ``RawJsonError``, also where a key stands twice."""
+    found: dict[str, Member] = {}
+    position = 0
+    for key, raw in _parts(_OBJECT, buffer).items():
+        key_start = _skip(_OPEN_OR_COMMA, buffer, position)
+        value_start = _skip(_KEY, buffer, key_start)
+        value = bytes(raw)
+        position = value_start + len(value)
+        if buffer[value_start:position] != value:
+            raise RawJsonError("a key stands twice")
+        found[key] = Member(Span(key_start, position), Span(value_start, position))
+    _expect_end(buffer, position, empty=not found)
+    return found
+
+
+def elements(buffer: bytes) -> list[Span]:
+    """The places of an array's elements. Raises ``RawJsonError``."""
+    found: list[Span] = []
+    position = 0
+    for raw in _parts(_ARRAY, buffer):
+        start = _skip(_OPEN_OR_COMMA, buffer, position)
+        position = start + len(bytes(raw))
+        found.append(Span(start, position))
+    return found
+
+
+def edited(buffer: bytes, edits: Iterable[Edit]) -> bytes:
+    """The text with each edit made; edits must not overlap."""
+    pieces: list[bytes] = []
+    position = 0
+    for edit in sorted(edits):
+        pieces += (buffer[position : edit.span.start], edit.replacement)
+        position = edit.span.end
+    pieces.append(buffer[position:])
+    return b"".join(pieces)
+
+
+def with_members(buffer: bytes, wanted: Mapping[str, object]) -> bytes:
+    """The object with these members set: in place where they stand, else at its end. Raises ``RawJsonError``."""
+    present = members(buffer)
+    encoded = {key: msgspec.json.encode(value) for key, value in wanted.items()}
+    edits = [Edit(present[key].value, value) for key, value in encoded.items() if key in present]
+    added = b",".join(msgspec.json.encode(key) + b":" + value for key, value in encoded.items() if key not in present)
+    if added:
+        end = buffer.rindex(b"}")
+        edits.append(Edit(Span(end, end), (b"," if present else b"") + added))
+    return edited(buffer, edits)
+
+
+def without_members(unwanted: Iterable[str], present: Mapping[str, Member]) -> list[Edit]:
+    """The edits that take members out of an object, each with one of its commas."""
+    names = set(unwanted)
+    places = list(present.items())
+    if all(name in names for name in present):
+        return [Edit(Span(places[0][1].whole.start, places[-1][1].whole.end), b"")] if places else []
+    edits: list[Edit] = []
+    kept_before = False
+    for index, (name, member) in enumerate(places):
+        if name not in names:
+            kept_before = True
+        elif kept_before:
+            edits.append(Edit(Span(places[index - 1][1].whole.end, member.whole.end), b""))
+        else:
+            edits.append(Edit(Span(member.whole.start, places[index + 1][1].whole.start), b""))
+    return edits
+
+
+def _parts(decoder: msgspec.json.Decoder[_Parts], buffer: bytes) -> _Parts:
+    try:
+        return decoder.decode(buffer)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise RawJsonError(str(error)) from error
+
+
+def _skip(pattern: re.Pattern[bytes], buffer: bytes, position: int) -> int:
+    match = pattern.match(buffer, position)
+    if match is None:
+        raise RawJsonError(f"unexpected text at byte {position}")
+    return match.end()
+
+
+def _expect_end(buffer: bytes, position: int, *, empty: bool) -> None:
+    start = _skip(_OPEN_OR_COMMA, buffer, 0) if empty else position
+    match = _CLOSE.match(buffer, start)
+    if match is None or match.end() != len(buffer):
+        raise RawJsonError("a key stands twice")

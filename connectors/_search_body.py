@@ -1,0 +1,305 @@
+"""The search request that Elasticsearch and OpenSearch share -> a plan, or why the search is left alone.
+
+Sources: "Search API" (URL parameters and body), Elasticsearch 7.10 to 9 and OpenSearch 1.3 to 3 manuals. URL
+parameters win over the body, as in the engines. The widened request differs in ``from`` and ``size``, and in ``fields``
+or ``filter_path`` where the client does not fetch the text that a model needs to read; ``Restore`` remembers what to
+take out of the reply again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+from urllib.parse import parse_qsl, urlencode
+
+from connectors import _codings, _filter_path, query_text
+from connectors._raw_json import Member, RawJsonError, decode, members, with_members
+from connectors.base import PassThrough, Policy, Reason, Request, SearchPlan, TextField
+
+DEFAULT_SIZE = 10
+_MAX_INT = 2**31 - 1
+_SOURCE_PARAMETERS = frozenset(
+    {"_source", "_source_includes", "_source_excludes", "_source_include", "_source_exclude"}
+)
+_FIELDS_BLOCK = ("fields", "docvalue_fields", "stored_fields", "script_fields")
+_FETCH_KEYS = ("_score", "_source", "fields")
+_HIT = ("hits", "hits")
+_BOOLEANS = {"true": True, "false": False}
+_REWRITTEN = frozenset({"content-length", "content-encoding", "transfer-encoding", "accept-encoding", "x-rerank"})
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """What the widened fetch brought that the client did not ask for."""
+
+    hit_keys: frozenset[str] = frozenset()
+    """Members of a hit to take out whole."""
+    fields_asked: tuple[str, ...] | None = None
+    """Patterns of the ``fields`` block that the client asked for; None: leave the block alone."""
+    score_in_sort: bool = False
+    """Whether the first sort value of a hit is its score."""
+    drops_empty_hits: bool = False
+    """Whether a hit that is left with nothing is left out, as ``filter_path`` does."""
+
+
+class _Search(NamedTuple):
+    """A search as it was sent: its URL parameters and its body, decoded."""
+
+    parameters: Mapping[str, str]
+    body: bytes
+    body_members: Mapping[str, Member]
+
+    def raw(self, key: str) -> bytes | None:
+        member = self.body_members.get(key)
+        return member.value.of(self.body) if member is not None else None
+
+    def value(self, key: str) -> object:
+        raw = self.raw(key)
+        return decode(raw) if raw is not None else None
+
+    def has(self, *keys: str) -> bool:
+        return any(key in self.parameters or key in self.body_members for key in keys)
+
+
+class _DeclinedError(Exception):
+    """The search is left alone; ends the planning from wherever that is found out."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def plan_search(request: Request, policy: Policy) -> SearchPlan | PassThrough:
+    """The widened search, or why it is left alone."""
+    try:
+        return _plan(request, policy)
+    except _DeclinedError as declined:
+        return PassThrough(declined.reason)
+    except _codings.TooLargeError:
+        return PassThrough(Reason.BODY_TOO_LARGE)
+    except _codings.CodingError:
+        return PassThrough(Reason.CONTENT_ENCODING)
+    except RawJsonError:
+        return PassThrough(Reason.NOT_JSON)
+
+
+def _plan(request: Request, policy: Policy) -> SearchPlan:
+    search = _read(request, policy)
+    for reason, applies in _REFUSALS:
+        if applies(search):
+            raise _DeclinedError(reason)
+    start, size = _page(search, policy)
+    meant = _query_text(search)
+    text_fields = policy.text_fields or tuple(TextField(name) for name in meant.fields)
+    widening = _widen(search, text_fields)
+    fetched = {"from": 0, "size": max(policy.window, start + size), **widening.body}
+    return SearchPlan(
+        request=_widened_request(request, search, fetched, widening.parameters),
+        query_text=meant.text,
+        text_fields=text_fields,
+        start=start,
+        size=size,
+        window=policy.window,
+        score_policy=policy.score_policy,
+        max_text_chars=policy.max_text_chars,
+        max_reply_bytes=policy.max_reply_bytes,
+        restore=widening.restore,
+    )
+
+
+def _read(request: Request, policy: Policy) -> _Search:
+    if ";" in request.query_string:  # a separator to some versions of the engines, a character to others
+        raise _DeclinedError(Reason.BODY_SHAPE)
+    parameters = parse_qsl(request.query_string, keep_blank_values=True, errors="surrogateescape")
+    named = dict(parameters)
+    if len(named) != len(parameters):
+        raise _DeclinedError(Reason.BODY_SHAPE)
+    body = _codings.decoded(request.body, request.header("content-encoding"), policy.max_body_bytes)
+    media_type = request.header("content-type")
+    if not body and "source" in named:
+        body = named.pop("source").encode(errors="surrogateescape")
+        media_type = named.pop("source_content_type", None)
+    if body and not _codings.is_json(media_type):
+        raise _DeclinedError(Reason.CONTENT_TYPE)
+    if _codings.asks_for_another_format(named.get("format") or request.header("accept") or ""):
+        raise _DeclinedError(Reason.REPLY_FORMAT)
+    body = body or b"{}"
+    decode(body)
+    return _Search(named, body, members(body))
+
+
+def _has_inner_hits(search: _Search) -> bool:
+    collapse = search.value("collapse")
+    return isinstance(collapse, dict) and "inner_hits" in collapse
+
+
+def _names_pipeline(search: _Search) -> bool:
+    ext = search.value("ext")
+    return search.has("search_pipeline") or (isinstance(ext, dict) and "rerank" in ext)
+
+
+def _disables_stored_fields(search: _Search) -> bool:
+    value = search.parameters.get("stored_fields") or search.value("stored_fields")
+    return value in ("_none_", ["_none_"])
+
+
+def _page(search: _Search, policy: Policy) -> tuple[int, int]:
+    """The client's ``from`` and ``size``."""
+    start, size = _count(search, "from", 0), _count(search, "size", DEFAULT_SIZE)
+    if size == 0:
+        raise _DeclinedError(Reason.SIZE_ZERO)
+    if start >= policy.window:
+        raise _DeclinedError(Reason.BEYOND_WINDOW)
+    return start, size
+
+
+def _count(search: _Search, key: str, default: int) -> int:
+    if key in search.parameters:
+        text = search.parameters[key]
+        value: object = int(text) if text.isascii() and text.isdecimal() else None
+    else:
+        value = search.value(key) if key in search.body_members else default
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_INT:
+        return value
+    raise _DeclinedError(Reason.BODY_SHAPE)  # the engine may read it otherwise than the bridge
+
+
+def _is_sorted_otherwise(search: _Search) -> bool:
+    keys = _sort_keys(search)
+    return bool(keys) and not _is_by_score(keys[0])
+
+
+def _sort_keys(search: _Search) -> list[object]:
+    if "sort" in search.parameters:
+        names = [name.strip() for name in search.parameters["sort"].split(",")]
+        return [dict([name.split(":", 1)]) if ":" in name else name for name in names if name]
+    value = search.value("sort")
+    return value if isinstance(value, list) else [value] if value is not None else []
+
+
+def _is_by_score(key: object) -> bool:
+    if key == "_score":
+        return True
+    if not isinstance(key, dict) or list(key) != ["_score"]:
+        return False
+    order = key["_score"].get("order", "desc") if isinstance(key["_score"], dict) else key["_score"]
+    return isinstance(order, str) and order.lower() == "desc"
+
+
+_REFUSALS: tuple[tuple[Reason, Callable[[_Search], bool]], ...] = (
+    (Reason.SCROLL, lambda search: search.has("scroll")),
+    (Reason.RETRIEVER, lambda search: search.has("retriever", "rank", "sub_searches")),
+    (Reason.VECTOR_SEARCH, lambda search: search.has("knn")),
+    (Reason.SEARCH_PIPELINE, _names_pipeline),
+    (Reason.SEARCH_AFTER, lambda search: search.has("search_after")),
+    (Reason.SLICE, lambda search: search.has("slice")),
+    (Reason.RESCORE, lambda search: search.has("rescore")),
+    (Reason.COLLAPSE_INNER_HITS, _has_inner_hits),
+    (Reason.STORED_FIELDS_NONE, _disables_stored_fields),
+    (Reason.SORTED, _is_sorted_otherwise),
+)
+
+
+def _query_text(search: _Search) -> query_text.QueryText:
+    if "q" in search.parameters:
+        meant = query_text.read_query_string(search.parameters["q"], search.parameters.get("df"))
+    else:
+        meant = query_text.read(search.value("query"))
+    if isinstance(meant, Reason):
+        raise _DeclinedError(meant)
+    return meant
+
+
+class _Widening(NamedTuple):
+    body: Mapping[str, object]
+    parameters: Mapping[str, str]
+    restore: Restore
+
+
+def _widen(search: _Search, text_fields: tuple[TextField, ...]) -> _Widening:
+    """What to ask for beside the client's own wishes, so that a model has text to read."""
+    value = search.parameters.get("filter_path", "")
+    shown = _filter_path.parse(value)
+    fetch_source = _fetched_source(search)
+    reads_source = fetch_source == "whole" and not shown.shows_part_of(*_HIT, "_source")
+    if not shown.shows(*_HIT) or (not reads_source and shown.shows_part_of(*_HIT, "fields")):
+        raise _DeclinedError(Reason.FILTER_PATH)
+    asked = tuple(_asked_names(search))
+    added = () if reads_source else _added_fields(text_fields, asked, fetches_some_source=fetch_source == "part")
+    wider = _filter_path.widened(value, ("_score", "_source" if reads_source else "fields"))
+    if wider is None:
+        raise _DeclinedError(Reason.FILTER_PATH)
+    hidden = {key for key in _FETCH_KEYS if not shown.shows(*_HIT, key)}
+    if added and not asked:
+        hidden |= {"fields", "ignored_field_values"}
+    restore = Restore(
+        hit_keys=frozenset(hidden),
+        fields_asked=asked if added and asked else None,
+        score_in_sort=bool(_sort_keys(search)),
+        drops_empty_hits=bool(value),
+    )
+    body = {"fields": [*_listed(search.value("fields")), *added]} if added else {}
+    return _Widening(body, {"filter_path": wider} if value else {}, restore)
+
+
+def _fetched_source(search: _Search) -> Literal["whole", "part", "none"]:
+    """How much of its document the client gets with a hit."""
+    named = _SOURCE_PARAMETERS & search.parameters.keys()
+    if named:
+        wanted: object = _BOOLEANS.get(search.parameters["_source"], "") if named == {"_source"} else ""
+    elif "_source" in search.body_members:
+        wanted = search.value("_source")
+    else:
+        wanted = not search.has("stored_fields", "script_fields")
+    return "whole" if wanted is True else "none" if wanted is False else "part"
+
+
+def _added_fields(
+    text_fields: tuple[TextField, ...], asked: tuple[str, ...], *, fetches_some_source: bool
+) -> tuple[str, ...]:
+    """The ``fields`` to fetch beside the client's; all of them where nothing else says what to read."""
+    if text_fields:
+        return tuple(field.name for field in text_fields if field.name not in asked)
+    return () if asked or fetches_some_source else ("*",)
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def _asked_names(search: _Search) -> list[str]:
+    """Names and patterns of everything that the client wants in a hit's ``fields`` block."""
+    names: list[str] = []
+    for key in _FIELDS_BLOCK:
+        value = search.value(key)
+        entries = value if isinstance(value, list) else list(value) if isinstance(value, dict) else [value]
+        names += [name for entry in entries if (name := _entry_name(entry))]
+        names += [name for name in search.parameters.get(key, "").split(",") if name]
+    return names
+
+
+def _entry_name(entry: object) -> str | None:
+    name = entry.get("field") if isinstance(entry, dict) else entry
+    return name if isinstance(name, str) else None
+
+
+def _widened_request(
+    request: Request, search: _Search, body: Mapping[str, object], changed: Mapping[str, str]
+) -> Request:
+    kept = {name: value for name, value in search.parameters.items() if name not in body and name not in changed}
+    widened = {name: value for name, value in changed.items() if value}
+    query = urlencode({**kept, **widened}, errors="surrogateescape")
+    rewritten = _REWRITTEN if request.body else _REWRITTEN | {"content-type"}
+    headers = [(name, value) for name, value in request.headers if name.lower() not in rewritten]
+    codings = _codings.readable_codings(request.header("accept-encoding") or "")
+    if codings:
+        headers.append(("Accept-Encoding", codings))
+    if not request.body:
+        headers.append(("Content-Type", _codings.json_type_like(request.header("accept"))))
+    return Request(
+        method=request.method if request.body else "POST",
+        target=f"{request.path}?{query}" if query else request.path,
+        headers=tuple(headers),
+        body=with_members(search.body, body),
+    )

@@ -1,0 +1,215 @@
+"""The ``hits.hits`` envelope that Elasticsearch and OpenSearch share: taken apart, reordered, cut.
+
+Every hit keeps its bytes but for its score and for what the widened fetch brought. Source: "Search API", response
+body, Elasticsearch 7.10 to 9 and OpenSearch 1.3 to 3 manuals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from connectors import _codings
+from connectors._raw_json import Edit, Member, RawJsonError, Span, decode, edited, elements, members, without_members
+from connectors._search_body import Restore
+from connectors._wildcard import matches
+from connectors.base import Candidate, HitPage, Order, PassThrough, Reason, Reply, SearchPlan
+from connectors.fields import leaves, text_of
+
+OK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Hit:
+    """One hit: its bytes, and where its members stand in them."""
+
+    raw: bytes
+    places: Mapping[str, Member]
+
+    def value(self, key: str) -> object:
+        """The decoded value of a member; None where there is none, or it can't be read."""
+        member = self.places.get(key)
+        if member is None:
+            return None
+        try:
+            return decode(member.value.of(self.raw))
+        except RawJsonError:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """Where things stand in the decoded reply."""
+
+    body: bytes
+    hits: tuple[_Hit, ...]
+    array: Span
+    max_score: Span | None
+    before_first: bytes
+    between: bytes
+    after_last: bytes
+
+
+def parse_reply(plan: SearchPlan, reply: Reply) -> HitPage | PassThrough:
+    """The hits of a reply to a widened search, or why it can't be read."""
+    if reply.status != OK:
+        return PassThrough(Reason.ENGINE_ERROR)
+    if not _codings.is_json(reply.header("content-type")):
+        return PassThrough(Reason.REPLY_SHAPE)
+    try:
+        body = _codings.decoded(reply.body, reply.header("content-encoding"), plan.max_reply_bytes)
+        parts = _take_apart(body)
+    except _codings.TooLargeError:
+        return PassThrough(Reason.REPLY_TOO_LARGE)
+    except (_codings.CodingError, RawJsonError, KeyError):
+        return PassThrough(Reason.REPLY_SHAPE)
+    if _restore(plan).drops_empty_hits and parts.hits and not any(_kept(plan, hit) for hit in parts.hits):
+        return PassThrough(Reason.FILTER_PATH)
+    return _page(plan, parts)
+
+
+def splice_reply(plan: SearchPlan, page: HitPage, reply: Reply, order: Order | None) -> Reply:
+    """The reply with the client's page of the order; None: of the first stage, with its own scores."""
+    parts = page.parts
+    if not isinstance(parts, _Parts):
+        raise TypeError("the page comes from another connector")
+    writes_scores = order is not None and plan.score_policy == "replace"
+    places: Sequence[tuple[int, float | None]] = (
+        [(index, None) for index in range(len(parts.hits))]
+        if order is None
+        else [(hit.first_stage_index, hit.score if writes_scores else None) for hit in order]
+    )
+    shown = (_shown(plan, parts.hits[i], score) for i, score in places[plan.start : plan.start + plan.size])
+    edits = [Edit(parts.array, _joined(parts, [hit for hit in shown if hit is not None]))]
+    best = places[0][1] if places else None
+    if best is not None and parts.max_score is not None and parts.max_score.of(parts.body) != b"null":
+        edits.append(Edit(parts.max_score, written_score(best)))
+    body = _codings.encoded(edited(parts.body, edits), reply.header("content-encoding"))
+    return replace(reply, body=body, headers=_with_length(reply, len(body)))
+
+
+def written_score(score: float) -> bytes:
+    """A score as JSON. Seven decimals: the engines' clients read 32-bit floats."""
+    return f"{score:.7f}".encode()
+
+
+def _take_apart(body: bytes) -> _Parts:
+    envelope = members(body)["hits"].value
+    inner = members(envelope.of(body))
+    array = _shifted(inner["hits"].value, envelope.start)
+    max_score = inner.get("max_score")
+    raw = array.of(body)
+    spans = elements(raw)
+    return _Parts(
+        body=body,
+        hits=tuple(_Hit(hit, members(hit)) for hit in (span.of(raw) for span in spans)),
+        array=array,
+        max_score=_shifted(max_score.value, envelope.start) if max_score is not None else None,
+        before_first=raw[: spans[0].start] if spans else raw,
+        between=raw[spans[0].end : spans[1].start] if len(spans) > 1 else b",",
+        after_last=raw[spans[-1].end :] if spans else b"",
+    )
+
+
+def _shifted(span: Span, offset: int) -> Span:
+    return Span(span.start + offset, span.end + offset)
+
+
+def _page(plan: SearchPlan, parts: _Parts) -> HitPage:
+    scores = [_first_stage_score(hit, _restore(plan)) for hit in parts.hits]
+    known = tuple(score for score in scores if score is not None)
+    if len(parts.hits) < 2:  # noqa: PLR2004 - one hit has no order
+        return HitPage((), known, Reason.TOO_FEW_HITS, parts)
+    if len(known) < len(scores):
+        return HitPage((), known, Reason.NOT_SCORED, parts)
+    candidates = tuple(_candidates(plan, parts.hits[: plan.window]))
+    if not any(candidate.text for candidate in candidates):
+        return HitPage((), known, Reason.NO_TEXT, parts)
+    return HitPage(candidates, known, None, parts)
+
+
+def _first_stage_score(hit: _Hit, restore: Restore) -> float | None:
+    score = hit.value("_score")
+    if score is None and restore.score_in_sort:
+        values = hit.value("sort")
+        score = values[0] if isinstance(values, list) and values else None
+    return float(score) if isinstance(score, int | float) else None
+
+
+def _candidates(plan: SearchPlan, hits: Sequence[_Hit]) -> Iterator[Candidate]:
+    """The hits' texts; where no hit has any of the fields wanted, every string of the hits is read instead."""
+    documents = [leaves((hit.value("_source"), hit.value("fields"))) for hit in hits]
+    texts = [text_of(document, plan.text_fields, plan.max_text_chars) for document in documents]
+    if plan.text_fields and not any(texts):
+        texts = [text_of(document, (), plan.max_text_chars) for document in documents]
+    return map(Candidate, texts)
+
+
+def _shown(plan: SearchPlan, hit: _Hit, score: float | None) -> bytes | None:
+    """A hit as the client gets it; None where nothing is left of it."""
+    edits = list(_score_edits(plan, hit, score)) if score is not None else []
+    kept = _kept(plan, hit)
+    if kept is None:
+        return None
+    hidden = _restore(plan).hit_keys & hit.places.keys()
+    visible = [edit for edit in edits if not any(_within(edit.span, hit.places[key].whole) for key in hidden)]
+    return edited(hit.raw, [*visible, *kept])
+
+
+def _kept(plan: SearchPlan, hit: _Hit) -> list[Edit] | None:
+    """The edits that take out what the client did not ask for; None where the hit is left with nothing."""
+    restore = _restore(plan)
+    if restore.drops_empty_hits and hit.places.keys() <= restore.hit_keys:
+        return None
+    edits = without_members(restore.hit_keys & hit.places.keys(), hit.places)
+    if restore.fields_asked is None or "fields" not in hit.places:
+        return edits
+    return edits + _fields_edits(hit, restore.fields_asked)
+
+
+def _fields_edits(hit: _Hit, asked: Sequence[str]) -> list[Edit]:
+    block = hit.places["fields"]
+    inner = members(block.value.of(hit.raw))
+    unwanted = [name for name in inner if not any(_asks_for(pattern, name) for pattern in asked)]
+    if len(unwanted) == len(inner):
+        return without_members({"fields"}, hit.places)
+    return [Edit(_shifted(e.span, block.value.start), e.replacement) for e in without_members(unwanted, inner)]
+
+
+def _asks_for(pattern: str, name: str) -> bool:
+    """Whether a name in the block answers a pattern; fields of nested objects stand under the object's name."""
+    return matches(pattern, name) or pattern.startswith(f"{name}.")
+
+
+def _score_edits(plan: SearchPlan, hit: _Hit, score: float) -> Iterator[Edit]:
+    member = hit.places.get("_score")
+    if member is not None and member.value.of(hit.raw) != b"null":
+        yield Edit(member.value, written_score(score))
+    sort = hit.places.get("sort")
+    if sort is not None and _restore(plan).score_in_sort:
+        first = elements(sort.value.of(hit.raw))[0]
+        yield Edit(_shifted(first, sort.value.start), written_score(score))
+
+
+def _within(inner: Span, outer: Span) -> bool:
+    return outer.start <= inner.start and inner.end <= outer.end
+
+
+def _joined(parts: _Parts, hits: Sequence[bytes]) -> bytes:
+    if not parts.hits:
+        return parts.before_first
+    if not hits:
+        return b"[ ]" if parts.before_first != b"[" else b"[]"
+    return parts.before_first + parts.between.join(hits) + parts.after_last
+
+
+def _restore(plan: SearchPlan) -> Restore:
+    if not isinstance(plan.restore, Restore):
+        raise TypeError("the plan comes from another connector")
+    return plan.restore
+
+
+def _with_length(reply: Reply, length: int) -> tuple[tuple[str, str], ...]:
+    dropped = {"content-length", "transfer-encoding"}
+    kept = tuple((name, value) for name, value in reply.headers if name.lower() not in dropped)
+    return (*kept, ("Content-Length", str(length)))

@@ -1,0 +1,82 @@
+"""A hit -> the text that a model reads.
+
+A hit's documents are flattened to dotted paths, as the engines name fields. Fields that are named are read in their
+order, numbers and booleans included; where none is named, every string is read in document order. A sub-field of
+the mapping (``title.english``) is not in the document: its parent is read. A missing field is left out, and so is
+a text that was read before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from connectors._wildcard import is_pattern, matches
+from connectors.base import TextField
+
+Leaves = Mapping[str, Sequence[object]]
+"""Dotted path -> the scalars that stand there, in document order."""
+
+_LIST_SEPARATOR = ", "
+_FIELD_SEPARATOR = "\n"
+
+
+def leaves(documents: Iterable[object]) -> Leaves:
+    """The scalars of ``_source`` and ``fields`` blocks by path."""
+    found: dict[str, list[object]] = {}
+    for document in documents:
+        for path, value in _walk(document, ""):
+            found.setdefault(path, []).append(value)
+    return found
+
+
+def text_of(document: Leaves, wanted: Sequence[TextField], max_chars: int) -> str:
+    """What a model reads of a document; empty where it has none of the fields wanted. At most ``max_chars`` long."""
+    parts = _named(document, wanted) if wanted else _every_string(document)
+    return _FIELD_SEPARATOR.join(parts)[:max_chars].strip()
+
+
+def _named(document: Leaves, wanted: Sequence[TextField]) -> Iterator[str]:
+    seen: set[str] = set()
+    for field in wanted:
+        texts = [_as_text(value) for path in _paths(document, field.name) for value in document[path]]
+        fresh = [text for text in dict.fromkeys(texts) if text and text not in seen]
+        seen.update(fresh)
+        text = _LIST_SEPARATOR.join(fresh)[: field.max_chars]
+        if text:
+            yield f"{field.label}: {text}" if field.label else text
+
+
+def _every_string(document: Leaves) -> Iterator[str]:
+    seen: set[str] = set()
+    for values in document.values():
+        texts = [value.strip() for value in values if isinstance(value, str)]
+        fresh = [text for text in dict.fromkeys(texts) if text and text not in seen]
+        seen.update(fresh)
+        if fresh:
+            yield _LIST_SEPARATOR.join(fresh)
+
+
+def _paths(document: Leaves, name: str) -> Sequence[str]:
+    if is_pattern(name):
+        return [path for path in document if matches(name, path)]
+    while name and name not in document:
+        name = name.rpartition(".")[0]
+    return [name] if name else []
+
+
+def _walk(value: object, path: str) -> Iterator[tuple[str, object]]:
+    """Scalars with their paths. Documents nest at most 20 objects deep by the engines' default mapping limit."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _walk(inner, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _walk(inner, path)
+    elif value is not None:
+        yield path, value
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value).strip()
