@@ -82,7 +82,8 @@ class SearchClient:
         headers = {"Content-Type": content_type} if body else {}
         url = URL(f"{self.url}/{path}", encoded=True)
         try:
-            async with self._session.request(method, url, data=BytesIO(body) if body else None, headers=headers) as reply:
+            data = BytesIO(body) if body else None  # as bytes, aiohttp warns of large ones
+            async with self._session.request(method, url, data=data, headers=headers) as reply:
                 return Answer(reply.status, reply.headers.get("X-Rerank"), await reply.read())
         except TimeoutError as error:
             raise UpstreamError(504, f"{self.url} gave no answer within {REQUEST_TIMEOUT_S:.0f} s") from error

@@ -42,7 +42,8 @@ def _calculate(measures: Iterable[ir_measures.Measure], qrels: Qrels, run: Run) 
 def _problem(name: str, depth: int) -> str | None:
     try:
         parsed = ir_measures.parse_measure(name)
-    except (ValueError, NameError, LookupError, TypeError, AssertionError):  # ir-measures has no error of its own
+        parsed.validate_params()  # type: ignore[no-untyped-call]
+    except (ValueError, NameError, AssertionError):  # ir-measures has no error of its own
         return f"{name!r} is no measure; there are nDCG@10, RR@10, R@100, P@5, AP, Success@10 and others of ir-measures"
     if not ir_measures.DefaultPipeline.supports(parsed):  # type: ignore[no-untyped-call]
         return f"{name!r} needs a package that is not installed; see the manual of ir-measures"
