@@ -11,6 +11,7 @@ import http.client
 import importlib
 import json
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -19,8 +20,8 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -36,7 +37,7 @@ STOP_GRACE_S = 30.0
 """A node that keeps its data may flush it; it takes about a second."""
 SHM = Path("/dev/shm")  # noqa: S108 - only directories of mkdtemp are made there
 SHM_NEEDED_BYTES = 2**30
-_LOG_LINES_KEPT = 200
+_LOG_LINES_KEPT = 500
 _LOG_LINES_SHOWN = 15
 _POLL_S = 0.2
 _PROBE_TIMEOUT_S = 5.0
@@ -112,12 +113,22 @@ def start(recipe: Recipe, data: Path | None, report: Report, settings: Mapping[s
     while True:
         port = reserve_port(number for number in recipe.ports if number not in refused)
         report(f"starting {recipe.name} on port {port.number}; this takes 10 to 20 seconds")
-        engine = Engine(recipe, program, port, data, settings)
+        try:
+            engine = Engine(recipe, program, port, data, settings)
+        except BaseException:
+            port.release()
+            raise
         try:
             engine.wait_until_answering(START_TIMEOUT_S)
         except _PortTakenError:
             refused.add(port.number)
             engine.stop()
+        except _SilentDeathError:
+            engine.stop()
+            if recipe.java_options[-1] is _TRACE:
+                raise
+            report(f"{recipe.name} ended without a word; starting it again to hear why")
+            recipe = replace(recipe, java_options=(*recipe.java_options, _TRACE))
         except BaseException:
             engine.stop()
             raise
@@ -147,6 +158,10 @@ class _PortTakenError(Exception):
     """A stranger took the port between our look and the engine's start."""
 
 
+class _SilentDeathError(EngineStartError):
+    """The engine ended, and its log does not say why."""
+
+
 class Engine:
     """A node of an engine, from its start to ``stop``. It ends with our process at the latest."""
 
@@ -156,20 +171,18 @@ class Engine:
         self.name = recipe.name
         self.url = f"http://{HOST}:{port.number}"
         self._port = port
+        self._is_temporary = data is None
         self._cluster = f"rerank-bridge-{secrets.token_hex(4)}"
         self.data = data or Path(tempfile.mkdtemp(prefix="rerank-bridge-", dir=_temporary_root()))
         _write_settings(self.data / recipe.settings_file, {**recipe.settings, **settings})
         self._keeper = _start_keeper(
             [
-                str(program.java),
-                *recipe.java_options,
-                "-cp",
-                os.pathsep.join(map(str, program.jars)),
-                recipe.main_class,
+                *(str(program.java), *recipe.java_options, recipe.main_class),
                 *recipe.arguments(self.data, port.number, self._cluster),
             ],
-            grace_s=STOP_GRACE_S if data else 0.0,
-            temporary=None if data else self.data,
+            program.jars,
+            grace_s=0.0 if self._is_temporary else STOP_GRACE_S,
+            temporary=self.data if self._is_temporary else None,
         )
         assert self._keeper.stderr is not None
         assert self._keeper.stdout is not None
@@ -203,6 +216,8 @@ class Engine:
         self._keeper.stdout.close()
         self._keeper.stderr.close()
         self._port.release()
+        if self._is_temporary:  # for the case that the keeper, whose task it is, was killed
+            shutil.rmtree(self.data, ignore_errors=True)
 
     def _answers(self) -> bool:
         try:
@@ -216,7 +231,9 @@ class Engine:
         return "hits" in found
 
     def _explain_death(self) -> None:
+        assert self._keeper.stderr is not None
         self._log_reader.join()
+        self._log.extend(self._keeper.stderr.read().splitlines())  # the keeper's own trouble, such as no Java
         text = "\n".join(self._log)
         if "Address already in use" in text:
             raise _PortTakenError
@@ -224,16 +241,27 @@ class Engine:
         hint = next((hint for sign, hint in _CAUSES.items() if sign in text), "")
         if not hint and status == _KILLED:
             hint = memory.ADVICE
-        raise EngineStartError(
-            f"{self.name} ended while it was starting, with status {status}. {hint}\n{self._last_lines()}"
+        thrown = dict.fromkeys(f"{match[1].replace('/', '.')}: {match[2]}" for match in _THROWN.finditer(text))
+        failure = EngineStartError if hint or thrown or status != _SWALLOWED else _SilentDeathError
+        raise failure(
+            f"{self.name} ended while it was starting, with status {status}. {hint}\n{self._last_lines(thrown)}"
         )
 
-    def _last_lines(self) -> str:
-        return "Its last lines were:\n" + "\n".join(f"  {line}" for line in list(self._log)[-_LOG_LINES_SHOWN:])
+    def _last_lines(self, thrown: Iterable[str] = ()) -> str:
+        said = [line for line in self._log if not line.startswith(_TRACE_LINES)]
+        lines = (*said[-_LOG_LINES_SHOWN:], *list(thrown)[-_THROWN_SHOWN:])
+        return "Its last lines were:\n" + "\n".join(f"  {line}" for line in lines)
 
 
 _KILLED = -9 % 256
 """What the keeper's exit status is when the engine was killed by SIGKILL."""
+_SWALLOWED = 1
+"""OpenSearchRunner's status after an exception, of which it says nothing."""
+_TRACE = "-Xlog:exceptions=info:stdout:tags"
+"""Makes the JVM name every exception thrown: some 60,000 lines in a start, therefore only when a start failed."""
+_TRACE_LINES = ("[exceptions]", "[          ]")
+_THROWN = re.compile(r"^\[exceptions\] Exception <a '([\w/$]+)'\{0x\w+\}: (.+)>$", re.MULTILINE)
+_THROWN_SHOWN = 5
 _CAUSES = {
     "insufficient memory for the Java Runtime": memory.ADVICE,
     "Could not reserve enough space": memory.ADVICE,
@@ -261,10 +289,13 @@ def _write_settings(file: Path, settings: Mapping[str, str]) -> None:
         raise EngineStartError(f"{file.parent} can't be used for the engine's data: {error.strerror}") from error
 
 
-def _start_keeper(command: list[str], grace_s: float, temporary: Path | None) -> subprocess.Popen[str]:
+def _start_keeper(
+    command: list[str], jars: Iterable[Path], grace_s: float, temporary: Path | None
+) -> subprocess.Popen[str]:
     keeper = Path(__file__).with_name("keeper.py")
     return subprocess.Popen(  # noqa: S603 - our own script and recipe
         [sys.executable, "-I", "-S", str(keeper), str(grace_s), str(temporary or ""), *command],
+        env={**os.environ, "CLASSPATH": os.pathsep.join(map(str, jars))},  # too long for a command line on Windows
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

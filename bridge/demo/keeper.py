@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import os
 import shutil
 import signal
 import subprocess
@@ -50,7 +51,8 @@ def _die_with_parent() -> None:
 
 
 def _stop_with_owner(engine: subprocess.Popen[bytes], grace_s: float) -> None:
-    sys.stdin.buffer.read()  # ends with the pipe, thus with our owner
+    # Returns when the pipe ends, thus with our owner. Not sys.stdin: its lock, held by this thread, breaks our own end.
+    os.read(0, 1)
     if grace_s:
         engine.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
