@@ -62,7 +62,7 @@ class Evaluation:
     direct_latencies: Latencies
     bridged_latencies: Latencies
     outcomes: Mapping[str, str]
-    """Query id -> what the bridge said of its search: ``applied``, ``skipped: <reason>``, ``no X-Rerank header`` ..."""
+    """Query id -> what the bridge said of its search: ``applied``, ``applied in part``, ``skipped: <reason>``, ..."""
     notes: tuple[str, ...]
     """What speaks against reading the comparisons as the bridge's doing, a sentence each."""
 
@@ -122,15 +122,14 @@ def _evaluation(plan: Plan, direct: Mapping[str, SearchReply], bridged: Mapping[
 
 
 def outcome(header: str | None) -> str:
-    """An ``X-Rerank`` header in few words: what was done, and why or how far where that is not the usual."""
+    """An ``X-Rerank`` header in few words: ``applied``, ``applied in part``, or ``skipped`` with its reason."""
     if header is None:
         return "no X-Rerank header"
     word, *parameters = (part.strip() for part in header.split(";"))
     details = dict(part.partition("=")[::2] for part in parameters)
-    if "reason" in details:
-        return f"{word}: {details['reason']}"
-    unusual = sorted(details.keys() - {"window", "model"})
-    return f"{word} ({', '.join(unusual)})" if unusual else word
+    if "scored" in details:
+        return f"{word} in part"
+    return f"{word}: {details['reason']}" if "reason" in details else word
 
 
 def _run(replies: Mapping[str, SearchReply]) -> Run:

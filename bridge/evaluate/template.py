@@ -20,10 +20,10 @@ class BodyTemplate:
 
     body: Mapping[str, object]
 
-    def fill(self, query_text: str, size: int) -> bytes:
-        """The body of one search for the first ``size`` hits, whatever page the template names."""
+    def fill(self, query_text: str, size: int, start: int = 0) -> bytes:
+        """The body of one search for ``size`` hits from ``start`` on, whatever page the template names."""
         filled = {name: _replace(value, query_text) for name, value in self.body.items()}
-        return msgspec.json.encode(filled | {"from": 0, "size": size})
+        return msgspec.json.encode(filled | {"from": start, "size": size})
 
 
 def multi_match(*fields: str) -> BodyTemplate:

@@ -162,8 +162,8 @@ async def test_hit_shown_twice_is_an_error(serve: Serve) -> None:
     [
         (None, "no X-Rerank header"),
         ("applied; window=100; model=a/b", "applied"),
-        ("applied; window=100; model=m; scored=40", "applied (scored)"),
-        ("applied;partial;window=100", "applied (partial)"),
+        ("applied; window=100; model=m; scored=40", "applied in part"),
+        ("applied;model=m;window=100", "applied"),
         ("skipped; reason=no-query-text", "skipped: no-query-text"),
         ("", ""),
     ],

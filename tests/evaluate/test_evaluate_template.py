@@ -26,8 +26,9 @@ def test_query_is_put_into_every_string(tmp_path: Path) -> None:
 
 def test_page_of_the_template_gives_way() -> None:
     """The page that is asked for is the evaluation's, not the template's."""
-    body = json.loads(BodyTemplate({"from": 20, "size": 5, "query": {}}).fill("x", 100))
-    assert body == {"from": 0, "size": 100, "query": {}}
+    template = BodyTemplate({"from": 20, "size": 5, "query": {}})
+    assert json.loads(template.fill("x", 100)) == {"from": 0, "size": 100, "query": {}}
+    assert json.loads(template.fill("x", 10, 30)) == {"from": 30, "size": 10, "query": {}}
 
 
 def test_multi_match_searches_the_fields() -> None:
