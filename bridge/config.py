@@ -7,6 +7,7 @@ The descriptions are the documentation: ``docs/configuration.md`` is made from t
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -24,6 +25,7 @@ from connectors.base import Policy, ScorePolicy, TextField
 ENVIRONMENT_PREFIX = "RERANK_BRIDGE_"
 MIB = 1024 * 1024
 _MAX_PORT = 65_535
+_CREDENTIALS = re.compile(r"//[^/@]*@")
 
 
 class TextFieldConfig(BaseModel):
@@ -220,6 +222,7 @@ def _matches(pattern: str, indices: tuple[str, ...]) -> bool:
 
 def _check_address(address: str) -> None:
     parts = urlsplit(address)
+    address = _CREDENTIALS.sub("//...@", address)  # for the messages below
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError(f"{address!r} is not an http:// or https:// address")
     if parts.query or parts.fragment:

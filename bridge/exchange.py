@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from traceback import format_tb
 from typing import Protocol
 from urllib.parse import quote
@@ -17,11 +17,11 @@ from urllib.parse import quote
 import structlog
 
 from bridge.errors import DeadlineError, OverloadedError, ReplyTooLargeError, ScoringError
+from bridge.headers import CONTROL_HEADER
 from bridge.ranking import Rule, order
 from bridge.telemetry import Telemetry
 from connectors.base import Connector, HitPage, Order, PassThrough, Policy, Reason, Reply, Request, SearchPlan
 
-CONTROL_HEADER = "X-Rerank"
 TIMING_HEADER = "Server-Timing"
 _OK = 200
 _CLIENT_ERRORS = range(400, 500)
@@ -54,16 +54,6 @@ class Scores(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the configuration says of searches."""
-
-    is_on: bool
-    rule: Rule
-    policy: Callable[[tuple[str, ...]], Policy]
-    """What is wanted for the indices that a search names."""
-
-
 class _Stopwatch:
     """Where a search's time goes."""
 
@@ -90,7 +80,7 @@ class _Stopwatch:
 
 
 class Exchange:
-    """Searches through the bridge."""
+    """Searches through the bridge. ``policy`` says what is wanted for the indices that a search names."""
 
     def __init__(  # noqa: PLR0913 - the parts of the bridge, each built elsewhere
         self,
@@ -98,22 +88,22 @@ class Exchange:
         connector: Connector,
         upstream: Sender,
         scorer: Scores,
-        settings: Settings,
+        policy: Callable[[tuple[str, ...]], Policy],
+        rule: Rule,
         telemetry: Telemetry,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connector = connector
         self._upstream = upstream
         self._scorer = scorer
-        self._settings = settings
+        self._policy = policy
+        self._rule = rule
         self._telemetry = telemetry
         self._clock = clock
         self._window_limits: dict[tuple[str, ...], tuple[int, float]] = {}
 
     def declines(self, head: Request) -> Reason | None:
         """Why a search passes through whatever its body says, or None."""
-        if not self._settings.is_on:
-            return Reason.MODE_OFF
         word = head.header(CONTROL_HEADER)
         if word is None:
             return None
@@ -151,7 +141,7 @@ class Exchange:
         return await self._rerank(plan, reply, watch)
 
     def _planned(self, request: Request, indices: tuple[str, ...]) -> SearchPlan | PassThrough:
-        policy = self._settings.policy(indices)
+        policy = self._policy(indices)
         limit, until = self._window_limits.get(indices, (policy.window, 0.0))
         if self._clock() < until:
             policy = replace(policy, window=min(policy.window, limit))
@@ -177,7 +167,7 @@ class Exchange:
             scores = page.skip or await self._score(plan, page, watch)
             if isinstance(scores, Reason):
                 return self._told(self._connector.splice(plan, page, reply, None), scores, watch)
-            ranked: Order = order(page.first_stage_scores, scores, self._settings.rule)
+            ranked: Order = order(page.first_stage_scores, scores, self._rule)
             reply = self._connector.splice(plan, page, reply, ranked)
         except Exception as error:  # noqa: BLE001 - likewise
             return _surprise("rerank", error)

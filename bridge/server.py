@@ -8,6 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 from aiohttp import web
 
@@ -20,6 +21,8 @@ from connectors.base import Connector
 
 _CLOSING_S = 0.1
 """For connections whose exchange did not end in time: they are cancelled."""
+_Bridge = TypeVar("_Bridge")
+
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -96,7 +99,7 @@ def _silent() -> logging.Logger:
     return logging.Logger("malformed requests", logging.CRITICAL + 1)  # noqa: LOG001 - a level of no other's concern
 
 
-async def serve(bridge: AbstractAsyncContextManager[Running], on_ready: Callable[[Running], None]) -> None:
+async def serve(bridge: AbstractAsyncContextManager[_Bridge], on_ready: Callable[[_Bridge], None]) -> None:
     """Runs a bridge until SIGTERM or SIGINT; a second signal ends it at once."""
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()

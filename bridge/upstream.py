@@ -16,13 +16,12 @@ from types import TracebackType
 from typing import Self
 
 import aiohttp
-from multidict import CIMultiDict
 
 from bridge.addresses import Address, Rotation, basic, parse_address
 from bridge.config import Config
 from bridge.errors import ConfigError, ReplyTooLargeError, UpstreamError
 from bridge.headers import decode, for_client, for_engine, is_chunked, without
-from bridge.upstream_session import open_session, replay_if_closed
+from bridge.upstream_session import open_session, replay_if_closed, writable
 from connectors.base import Headers, Reply, Request, header
 
 _NO_CONNECTION = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
@@ -64,13 +63,13 @@ class Upstream:
     def __init__(self, config: Config, clock: Callable[[], float] = time.monotonic) -> None:
         addresses = [parse_address(text) for text in config.upstream]
         self._rotation = Rotation(addresses, config.upstream_retry_after_s, clock)
-        self._authorization = _own_authorization(config)
+        self._authorization = own_authorization(config)
         self._config = config
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         """Opens the session. Raises ``ConfigError`` where the CA file can't be used."""
-        self._session = open_session(self._config, tls=_tls(self._config.upstream_ca_file))
+        self._session = open_session(self._config, tls=tls_context(self._config.upstream_ca_file))
         return self
 
     async def __aexit__(
@@ -126,7 +125,7 @@ class Upstream:
                 response = await self._session.request(
                     request.method,
                     address.url(request.target),
-                    headers=CIMultiDict(self._authorized(headers, address)),
+                    headers=writable(self._authorized(headers, address)),
                     data=body,
                     chunked=True if chunked and body is not None else None,
                     middlewares=(replay_if_closed,) if replay else (),
@@ -147,7 +146,8 @@ class Upstream:
         return (*headers, ("Authorization", own))
 
 
-def _own_authorization(config: Config) -> str | None:
+def own_authorization(config: Config) -> str | None:
+    """The ``Authorization`` that is sent where the client sends none, apart from what an address itself carries."""
     if config.upstream_api_key is not None:
         return f"ApiKey {config.upstream_api_key}"
     if config.upstream_username is not None:
@@ -155,7 +155,8 @@ def _own_authorization(config: Config) -> str | None:
     return None
 
 
-def _tls(ca_file: Path | None) -> ssl.SSLContext | bool:
+def tls_context(ca_file: Path | None) -> ssl.SSLContext | bool:
+    """How certificates are checked; True: as the system does. Raises ``ConfigError``."""
     if ca_file is None:
         return True
     try:

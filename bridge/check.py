@@ -1,0 +1,120 @@
+"""Whether a bridge would work: the engine, the model, and one search through both, in plain words."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass
+
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+
+from bridge.addresses import parse_address
+from bridge.composition import bridging, identify, load_model
+from bridge.config import Config
+from bridge.errors import BridgeError
+from bridge.evaluate.client import SearchClient, open_client
+from bridge.evaluate.side_by_side import search_both, table
+from bridge.models.base import Model
+from bridge.upstream import Upstream, own_authorization, tls_context
+
+_EXAMPLE_WORDS = 8
+_VISIBLE_INDICES = "*,-.*"  # names with a leading dot are the engine's own by convention
+
+
+class _Hit(msgspec.Struct):
+    source: dict[str, object] = msgspec.field(name="_source", default_factory=dict)
+
+
+class _Hits(msgspec.Struct):
+    hits: list[_Hit]
+
+
+class _SearchBody(msgspec.Struct):
+    hits: _Hits
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """The search to try; what is empty is chosen from what the engine holds."""
+
+    index: str = ""
+    query_text: str = ""
+
+
+async def check(config: Config, example: Example, console: Console) -> bool:
+    """Whether all is well; prints each finding, and what to do about it."""
+    engine_is_well = await _check_engine(config, console)
+    model = await _load_model(config, console)
+    return engine_is_well and model is not None and await _check_search(config, model, example, console)
+
+
+async def _check_engine(config: Config, console: Console) -> bool:
+    addresses = ", ".join(str(parse_address(address)) for address in config.upstream)
+    try:
+        async with Upstream(config) as upstream:
+            engine = await identify(config.model_copy(update={"engine": "auto"}), upstream)
+    except BridgeError as error:
+        _say(console, "engine", f"[red]{escape(f'{addresses}: {error}')}[/]")
+        return False
+    _say(console, "engine", escape(f"{addresses} answers: {engine}"))
+    return True
+
+
+async def _load_model(config: Config, console: Console) -> Model | None:
+    started_s = time.perf_counter()
+    try:
+        with console.status(f"loading {config.model}"):
+            model = await load_model(config)
+    except BridgeError as error:
+        _say(console, "model", f"[red]{escape(str(error))}[/]")
+        return None
+    spent_s = time.perf_counter() - started_s
+    _say(console, "model", escape(f"{model.name}, a {model.kind}, runs on {model.device}; loaded in {spent_s:.1f} s"))
+    return model
+
+
+async def _check_search(config: Config, model: Model, example: Example, console: Console) -> bool:
+    inside = config.model_copy(update={"listen": "127.0.0.1:0", "score_timeout_s": None})
+    try:
+        async with AsyncExitStack() as stack:
+            direct = await stack.enter_async_context(open_direct(config))
+            index = example.index or _VISIBLE_INDICES
+            query_text = example.query_text or await _words_of_a_document(direct, index)
+            if not query_text:
+                _say(console, "search", "the engine holds no text yet, so there is nothing to try; load something")
+                return True
+            bridge = await stack.enter_async_context(bridging(inside, model))
+            bridged = await stack.enter_async_context(open_client(bridge.running.url))
+            query = {"simple_query_string": {"query": query_text}}
+            pages = await search_both(direct, bridged, index, msgspec.json.encode({"query": query}))
+    except (BridgeError, OSError) as error:
+        _say(console, "search", f"[red]{escape(str(error))}[/]")
+        return False
+    _say(console, "search", escape(f"X-Rerank: {pages.rerank}"))
+    console.print(table(pages, f"{query_text!r} in {index!r}"))
+    return True
+
+
+def open_direct(config: Config) -> AbstractAsyncContextManager[SearchClient]:
+    """A client of the engine itself, with the credentials and certificates of the configuration."""
+    tls = tls_context(config.upstream_ca_file)
+    return open_client(
+        config.upstream[0],
+        authorization=own_authorization(config),
+        ssl_context=None if isinstance(tls, bool) else tls,
+    )
+
+
+async def _words_of_a_document(direct: SearchClient, index: str) -> str:
+    answer = await direct.send("POST", f"{index}/_search", msgspec.json.encode({"size": 20}))
+    hits = direct.read(answer, _SearchBody, "a first search").hits.hits
+    texts = (text for hit in hits for text in hit.source.values() if isinstance(text, str))
+    longest = max(texts, key=len, default="")
+    words = [word for word in longest.split() if word.isalpha()]
+    return " ".join(words[:_EXAMPLE_WORDS])
+
+
+def _say(console: Console, what: str, finding: str) -> None:
+    console.print(f"[bold]{what + ':':<8}[/] {finding}", soft_wrap=True)

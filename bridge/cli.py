@@ -1,0 +1,181 @@
+"""The command line: ``rerank-bridge serve | check | evaluate | demo``.
+
+Exit codes: 0 done; 1 the engine, a model or a port is not as it should be; 2 the command line, the configuration or a
+file is broken. Errors are told in one message, without a traceback.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+from collections.abc import Coroutine, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TypeVar
+
+import typer
+import uvloop
+from rich.console import Console
+
+from bridge import logs
+from bridge.addresses import parse_address
+from bridge.check import open_direct
+from bridge.composition import Bridge, bridging
+from bridge.config import Config, load
+from bridge.errors import BridgeError, ConfigError, DataError
+from bridge.evaluate.client import open_client
+from bridge.server import serve as serve_until_stopped
+from bridge.version import __version__
+
+if TYPE_CHECKING:
+    from bridge.evaluate.command import Job
+
+_Result = TypeVar("_Result")
+
+app = typer.Typer(
+    name="rerank-bridge",
+    help="A proxy that lets a model order what your search engine finds.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Upstream = Annotated[str | None, typer.Option(help="Address of the engine; several are separated by commas.")]
+Engine = Annotated[Literal["auto", "opensearch", "elasticsearch"] | None, typer.Option(help="Kind of the engine.")]
+ModelName = Annotated[str | None, typer.Option("--model", help="embedded, a hub id, or a local folder.")]
+Window = Annotated[int | None, typer.Option(help="First-stage hits that are scored.")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="YAML or TOML file with any of the settings.")]
+
+
+@app.command()
+def serve(  # noqa: PLR0913 - one parameter for each option
+    upstream: Upstream = None,
+    engine: Engine = None,
+    listen: Annotated[str | None, typer.Option(help="HOST:PORT that clients connect to.")] = None,
+    model: ModelName = None,
+    window: Window = None,
+    mode: Annotated[Literal["on", "off"] | None, typer.Option(help="off passes every search through.")] = None,
+    config: ConfigFile = None,
+) -> None:
+    """Run the bridge until SIGTERM or Ctrl-C."""
+    with _errors_told():
+        flags = {"upstream": upstream, "engine": engine, "listen": listen, "model": model, "window": window}
+        settings = load({**flags, "mode": mode}, config, os.environ)
+        logs.configure(settings.log_level, settings.log_format)
+        _run(serve_until_stopped(bridging(settings), lambda bridge: typer.echo(_ready_line(settings, bridge))))
+
+
+@app.command()
+def check(  # noqa: PLR0913 - one parameter for each option
+    upstream: Upstream = None,
+    engine: Engine = None,
+    model: ModelName = None,
+    window: Window = None,
+    config: ConfigFile = None,
+    index: Annotated[str, typer.Option(help="Index of the search to try; all of them by default.")] = "",
+    query: Annotated[str, typer.Option(help="Words to search; some of a document's own by default.")] = "",
+) -> None:
+    """Say whether engine and model answer, and run one search through."""
+    from bridge.check import Example  # noqa: PLC0415 - needed by this command alone
+    from bridge.check import check as check_all  # noqa: PLC0415 - likewise
+
+    with _errors_told():
+        flags = {"upstream": upstream, "engine": engine, "model": model, "window": window}
+        settings = load(flags, config, os.environ)
+        logs.configure(settings.log_level, settings.log_format)
+        if not _run(check_all(settings, Example(index, query), Console())):
+            raise typer.Exit(1)
+
+
+@app.command()
+def evaluate(  # noqa: PLR0913 - one parameter for each option
+    dataset: Annotated[Path, typer.Argument(help="Folder in BEIR format: corpus, queries and qrels.")],
+    upstream: Upstream = None,
+    index: Annotated[str | None, typer.Option(help="Index to search; named after the folder by default.")] = None,
+    bridge: Annotated[str | None, typer.Option(help="URL of a running bridge; one is started here by default.")] = None,
+    split: Annotated[str, typer.Option(help="Judgments to use: the name of a file in qrels/.")] = "test",
+    measures: Annotated[list[str] | None, typer.Option(help="Measures as ir-measures names them; repeatable.")] = None,
+    body: Annotated[Path | None, typer.Option(help="JSON search body with {{query}} where the words go.")] = None,
+    depth: Annotated[int, typer.Option(help="Hits of each search.")] = 100,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the report as JSON, too.")] = None,
+    runs: Annotated[Path | None, typer.Option(help="Folder for both runs in TREC format.")] = None,
+    engine: Engine = None,
+    model: ModelName = None,
+    window: Window = None,
+    config: ConfigFile = None,
+) -> None:
+    """Search every judged query directly and through the bridge, and compare.
+
+    The bridge that is started here waits for the model as long as it takes, unless score_timeout_s is configured.
+    """
+    from bridge.evaluate import command  # noqa: PLC0415 - needed by this command alone, and slow to import
+
+    with _errors_told():
+        flags = {"upstream": upstream, "engine": engine, "model": model, "window": window, "listen": "127.0.0.1:0"}
+        settings = load(flags, config, os.environ)
+        logs.configure(settings.log_level, settings.log_format)
+        job = command.Job(
+            dataset=dataset,
+            split=split,
+            index=index or dataset.resolve().name.lower(),
+            measures=tuple(measures or ()),
+            body=body,
+            depth=depth,
+            json_file=json_file,
+            runs=runs,
+        )
+        _run(_evaluate(settings, job, bridge))
+
+
+async def _evaluate(settings: Config, job: Job, bridge_url: str | None) -> None:
+    from bridge.evaluate import command  # noqa: PLC0415 - as in evaluate
+
+    console = Console()
+    dataset, plan = command.prepare(job)
+    async with AsyncExitStack() as stack:
+        direct = await stack.enter_async_context(open_direct(settings))
+        await command.load_index(direct, dataset, job.index, console)
+        if bridge_url is None:
+            patient = settings.model_copy(update={"score_timeout_s": settings.score_timeout_s or math.inf})
+            with console.status(f"loading {settings.model}"):
+                bridge = await stack.enter_async_context(bridging(patient))
+            bridge_url = bridge.running.url
+        bridged = await stack.enter_async_context(open_client(bridge_url))
+        command.write_files(job, await command.run(plan, direct, bridged, console))
+
+
+def _ready_line(settings: Config, bridge: Bridge) -> str:
+    model = f"{bridge.model.name} on {bridge.model.device}" if bridge.model else "none, since the mode is off"
+    addresses = ", ".join(str(parse_address(address)) for address in settings.upstream)
+    return (
+        f"rerank-bridge {__version__} is ready: {bridge.running.url} -> {bridge.engine} at {addresses}; model {model}"
+    )
+
+
+@contextmanager
+def _errors_told() -> Iterator[None]:
+    try:
+        yield
+    except (ConfigError, DataError) as error:
+        _fail(str(error), 2)
+    except (BridgeError, OSError) as error:
+        _fail(str(error), 1)
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def _fail(problems: str, code: int) -> NoReturn:
+    for problem in problems.splitlines():
+        typer.echo(f"rerank-bridge: {problem}", err=True)
+    raise typer.Exit(code)
+
+
+def _run(work: Coroutine[Any, Any, _Result]) -> _Result:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

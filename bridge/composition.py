@@ -1,0 +1,168 @@
+"""A whole bridge from its configuration: the only place where the parts meet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import msgspec
+
+from bridge.addresses import parse_address
+from bridge.config import Config, split_listen
+from bridge.errors import ConfigError
+from bridge.exchange import Exchange
+from bridge.gateway import SearchExchange
+from bridge.models import catalog
+from bridge.models.base import Model, ModelKind
+from bridge.ranking import Rule
+from bridge.scorer import Limits, Scorer
+from bridge.server import Running, create_app, listening
+from bridge.telemetry import Telemetry
+from bridge.upstream import Upstream
+from connectors.base import Connector, PassThrough, Reason, Reply, Request
+from connectors.elasticsearch import Elasticsearch
+from connectors.opensearch import OpenSearch
+
+MIB = 1024 * 1024
+_MAX_INFO_BYTES = MIB
+_TIMEOUT_S = {"cpu": 3.0, "cuda": 1.0}
+_BATCH_TOKENS = {"cpu": 4_096, "cuda": 16_384}
+_RULES: dict[ModelKind, Rule] = {"bi-encoder": Rule("blend", 0.7), "cross-encoder": Rule("model", 1.0)}
+_CONNECTORS: tuple[type[OpenSearch | Elasticsearch], ...] = (OpenSearch, Elasticsearch)
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The engine behind a bridge."""
+
+    connector: Connector
+    version: str
+    """As the engine says it; empty where it was not asked or did not say."""
+
+    def __str__(self) -> str:
+        return f"{self.connector.name} {self.version}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """A bridge that listens."""
+
+    running: Running
+    engine: Engine
+    model: Model | None
+    """None where the mode is off: nothing is scored, so nothing is loaded."""
+
+
+@asynccontextmanager
+async def bridging(config: Config, loaded: Model | None = None) -> AsyncIterator[Bridge]:
+    """A bridge that is ready: engine known, model loaded (unless one is given), listening.
+
+    Raises ``ConfigError`` where the engine's kind can't be told, ``UpstreamError`` where it can't be asked,
+    ``ModelLoadError``, and ``OSError`` where the address can't be listened on.
+    """
+    telemetry = Telemetry()
+    async with Upstream(config) as upstream:
+        engine = await identify(config, upstream)
+        if config.mode == "off":
+            async with _listening(config, engine, _Off(), upstream, telemetry) as running:
+                yield Bridge(running, engine, None)
+            return
+        model = loaded or await load_model(config)
+        async with Scorer(model, _limits(config, model), telemetry) as scorer:
+            exchange = Exchange(
+                connector=engine.connector,
+                upstream=upstream,
+                scorer=scorer,
+                policy=config.policy,
+                rule=_rule(config, model),
+                telemetry=telemetry,
+            )
+            async with _listening(config, engine, exchange, upstream, telemetry) as running:
+                yield Bridge(running, engine, model)
+
+
+async def identify(config: Config, upstream: Upstream) -> Engine:
+    """The engine, as configured or as its ``GET /`` says.
+
+    A configured one is not asked, so that a bridge can start before its engine.
+    Raises ``ConfigError``, ``UpstreamError``.
+    """
+    if config.engine != "auto":
+        return Engine(next(kind() for kind in _CONNECTORS if kind.name == config.engine), "")
+    reply = await upstream.send(Request("GET", "/", (("Accept", "application/json"),)), limit_bytes=_MAX_INFO_BYTES)
+    info = _json_object(reply)
+    for kind in _CONNECTORS:
+        connector = kind()
+        version = connector.identify(info)
+        if version is not None:
+            return Engine(connector, version)
+    names = " or ".join(kind.name for kind in _CONNECTORS)
+    raise ConfigError(
+        [
+            (
+                f"{', '.join(str(parse_address(address)) for address in config.upstream)} answered GET / with {reply.status}, which does not tell what engine it "
+                f"is: say so with --engine {names}, or give credentials that may ask it"
+            )
+        ]
+    )
+
+
+async def load_model(config: Config) -> Model:
+    """The configured model, loaded in a thread. Raises ``ModelLoadError``."""
+    return await asyncio.to_thread(
+        catalog.load, config.model, device=config.device, cache_bytes=config.model_cache_mib * MIB
+    )
+
+
+class _Off:
+    """The exchange of a bridge whose mode is off."""
+
+    def declines(self, head: Request) -> Reason | None:
+        del head
+        return Reason.MODE_OFF
+
+    async def search(self, request: Request) -> Reply | PassThrough:
+        del request
+        return PassThrough(Reason.MODE_OFF)
+
+
+@asynccontextmanager
+async def _listening(
+    config: Config, engine: Engine, exchange: SearchExchange, upstream: Upstream, telemetry: Telemetry
+) -> AsyncIterator[Running]:
+    app = create_app(
+        connector=engine.connector,
+        exchange=exchange,
+        upstream=upstream,
+        telemetry=telemetry,
+        ready=lambda: True,  # everything that can be waited for was waited for before the socket opened
+        max_search_body_bytes=config.max_search_body_bytes,
+    )
+    host, port = split_listen(config.listen)
+    async with listening(app, host, port, shutdown_timeout_s=config.shutdown_timeout_s) as running:
+        yield running
+
+
+def _json_object(reply: Reply) -> dict[str, object]:
+    try:
+        return msgspec.json.decode(reply.body, type=dict[str, object])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return {}
+
+
+def _limits(config: Config, model: Model) -> Limits:
+    kind = model.device.partition(":")[0]
+    return Limits(
+        timeout_s=config.score_timeout_s or _TIMEOUT_S[kind],
+        queue_pairs=config.queue_limit_pairs,
+        batch_tokens=config.batch_tokens or _BATCH_TOKENS[kind],
+    )
+
+
+def _rule(config: Config, model: Model) -> Rule:
+    usual = _RULES[model.kind]
+    ranking = usual.ranking if config.ranking == "auto" else config.ranking
+    weight = usual.blend_weight if config.blend_weight is None else config.blend_weight
+    return Rule(ranking, weight)

@@ -1,0 +1,80 @@
+"""One search twice, directly and through a bridge, and both orders next to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import msgspec
+from rich.markup import escape
+from rich.table import Table
+
+from bridge.evaluate.client import SearchClient, quote_index
+
+LABEL_CHARS = 60
+
+
+class _Hit(msgspec.Struct):
+    id: str = msgspec.field(name="_id")
+    source: dict[str, object] = msgspec.field(name="_source", default_factory=dict)
+
+
+class _Hits(msgspec.Struct):
+    hits: list[_Hit]
+
+
+class _SearchBody(msgspec.Struct):
+    hits: _Hits
+
+
+@dataclass(frozen=True, slots=True)
+class SideBySide:
+    """The same page of one search, before and after."""
+
+    direct: tuple[str, ...]
+    """Hit ids, best first."""
+    bridged: tuple[str, ...]
+    rerank: str | None
+    """What the bridge said that it did."""
+    labels: dict[str, str]
+    """Hit id -> a few words by which a person knows the hit."""
+
+
+async def search_both(direct: SearchClient, bridged: SearchClient, index: str, body: bytes) -> SideBySide:
+    """Both pages. An empty ``index`` searches them all. Raises ``UpstreamError``."""
+    path = f"{quote_index(index)}/_search" if index else "_search"
+    before, after = await direct.send("POST", path, body), await bridged.send("POST", path, body)
+    direct_hits = direct.read(before, _SearchBody, "the search").hits.hits
+    bridged_hits = bridged.read(after, _SearchBody, "the search").hits.hits
+    labels = {hit.id: _label(hit) for hit in (*direct_hits, *bridged_hits)}
+    return SideBySide(tuple(hit.id for hit in direct_hits), tuple(hit.id for hit in bridged_hits), after.rerank, labels)
+
+
+def table(pages: SideBySide, title: str, marked: Collection[str] = ()) -> Table:
+    """Both pages as a table for the terminal; ``marked`` hits stand out."""
+    shown = Table(title=escape(title), title_justify="left")
+    for column in ("", "direct", "bridged", "was"):
+        shown.add_column(column, no_wrap=True, justify="right" if column in {"", "was"} else "left")
+    places = {hit_id: place for place, hit_id in enumerate(pages.direct, start=1)}
+    rows = max(len(pages.direct), len(pages.bridged))
+    for place in range(1, rows + 1):
+        before, after = _at(pages.direct, place), _at(pages.bridged, place)
+        was = str(places.get(after, f">{rows}")) if after else ""
+        shown.add_row(str(place), _cell(pages, before, marked), _cell(pages, after, marked), was)
+    return shown
+
+
+def _at(ids: tuple[str, ...], place: int) -> str:
+    return ids[place - 1] if place <= len(ids) else ""
+
+
+def _cell(pages: SideBySide, hit_id: str, marked: Collection[str]) -> str:
+    label = escape(pages.labels.get(hit_id, ""))
+    return f"[bold green]* {label}[/]" if hit_id in marked else f"  {label}"
+
+
+def _label(hit: _Hit) -> str:
+    texts = (text for text in hit.source.values() if isinstance(text, str) and text.strip())
+    first = " ".join(next(texts, "").split())
+    label = first if first.startswith(hit.id) else f"{hit.id}  {first}"
+    return label if len(label) <= LABEL_CHARS else label[: LABEL_CHARS - 1] + "…"
