@@ -98,21 +98,21 @@ async def identify(config: Config, upstream: Upstream) -> Engine:
         version = connector.identify(info)
         if version is not None:
             return Engine(connector, version)
-    names = " or ".join(kind.name for kind in _CONNECTORS)
-    raise ConfigError(
-        [
-            (
-                f"{', '.join(str(parse_address(address)) for address in config.upstream)} answered GET / with {reply.status}, which does not tell what engine it "
-                f"is: say so with --engine {names}, or give credentials that may ask it"
-            )
-        ]
-    )
+    raise ConfigError([_unknown_engine(config, reply.status)])
 
 
 async def load_model(config: Config) -> Model:
     """The configured model, loaded in a thread. Raises ``ModelLoadError``."""
     return await asyncio.to_thread(
         catalog.load, config.model, device=config.device, cache_bytes=config.model_cache_mib * MIB
+    )
+
+
+def _unknown_engine(config: Config, status: int) -> str:
+    addresses = ", ".join(str(parse_address(address)) for address in config.upstream)
+    return (
+        f"{addresses} answered GET / with {status}, which does not tell what engine it is: say so with --engine "
+        f"{' or '.join(kind.name for kind in _CONNECTORS)}, or give credentials that may ask it"
     )
 
 

@@ -70,13 +70,11 @@ class Reply:
 class Reason(StrEnum):
     """Why a search passed through. The value is what ``X-Rerank: skipped; reason=`` says.
 
-    The documentation's page "what is reranked" is made from ``REASONS``.
+    ``connectors.reasons`` has a sentence on each.
     """
 
     OFF = "off"
     MODE_OFF = "mode-off"
-    NO_MODEL = "no-model"
-    METHOD = "method"
     CONTENT_TYPE = "content-type"
     CONTENT_ENCODING = "content-encoding"
     BODY_TOO_LARGE = "body-too-large"
@@ -103,7 +101,6 @@ class Reason(StrEnum):
     TOO_FEW_HITS = "too-few-hits"
     NOT_SCORED = "not-scored"
     ENGINE_ERROR = "engine-error"
-    ENGINE_REFUSED_WINDOW = "engine-refused-window"
     REPLY_TOO_LARGE = "reply-too-large"
     REPLY_SHAPE = "reply-shape"
     MODEL_FAILED = "model-failed"

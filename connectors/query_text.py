@@ -84,7 +84,7 @@ def _clauses(query: object, depth: int = 0) -> Iterator[_Clause]:
 
 def _inner_queries(kind: str, body: object) -> Iterator[object]:
     if isinstance(body, dict):
-        for key in _COMPOUND.get(kind, ()):
+        for key in COMPOUND.get(kind, ()):
             inner = body.get(key)
             yield from inner if isinstance(inner, list) else (inner,)
 
@@ -156,7 +156,13 @@ _READERS: dict[str, Callable[[Mapping[str, object]], Iterator[_Found]]] = {
     "simple_query_string": _simple_query_string,
 }
 
-_COMPOUND: dict[str, tuple[str, ...]] = {
+FULL_TEXT = tuple(kind for kind, reader in _READERS.items() if reader is not _prefix_clause)
+"""Clause kinds that hold a user's words."""
+
+AUTOCOMPLETION = (*(kind for kind, reader in _READERS.items() if reader is _prefix_clause), "multi_match bool_prefix")
+"""Clause kinds that complete a word that is being typed."""
+
+COMPOUND: dict[str, tuple[str, ...]] = {
     "bool": ("must", "should"),
     "dis_max": ("queries",),
     "constant_score": ("filter",),
@@ -165,6 +171,7 @@ _COMPOUND: dict[str, tuple[str, ...]] = {
     "boosting": ("positive",),
     "nested": ("query",),
 }
+"""Clause kinds that hold others, and the keys that they stand under in the scoring part."""
 
 _WHY_NO_TEXT: tuple[tuple[Reason, frozenset[str]], ...] = (
     (Reason.MORE_LIKE_THIS, frozenset({"more_like_this", "mlt"})),

@@ -1,0 +1,189 @@
+"""The pages of the documentation that are made from the code, so that they can't be out of date."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import UnionType
+from typing import Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from bridge.config import ENVIRONMENT_PREFIX, Config, IndexConfig, TextFieldConfig
+from connectors import reasons
+from connectors.base import Reason
+from connectors.query_text import AUTOCOMPLETION, COMPOUND, FULL_TEXT
+
+_MADE = "<!-- Made by scripts/docs from the code; change it there. -->\n"
+_FLAGS = ("upstream", "engine", "listen", "model", "window", "mode")
+
+_CONFIGURATION = """# Configuration
+{made}
+Every setting can be given in a file (`--config bridge.yaml` or `bridge.toml`), as an environment variable, and the most
+common ones as an option of the command line. The command line wins over the environment, and the environment over the
+file. All mistakes are reported at once.
+
+```yaml
+upstream: http://localhost:9200
+window: 100
+indices:
+  - pattern: shop-*
+    text_fields:
+      - name: title
+      - name: description
+        label: description
+        max_chars: 2000
+```
+
+## Settings
+
+| setting | default | option and variable | what it does |
+| --- | --- | --- | --- |
+{settings}
+
+## Entries of `indices`
+
+What is read of the hits of an index. The first entry whose pattern matches a name in the search's path counts; a search
+without an index is matched as `_all`.
+
+| setting | default | what it does |
+| --- | --- | --- |
+{indices}
+
+## Entries of `text_fields`
+
+| setting | default | what it does |
+| --- | --- | --- |
+{text_fields}
+"""
+
+_WHAT_IS_RERANKED = """# What is reranked, what passes through, and why
+{made}
+The bridge looks at `GET` and `POST` of `_search`, on one index, several, patterns, aliases or all. Every other request
+passes through untouched. The reply to a search says what happened, in one header:
+
+```
+X-Rerank: applied; window=100; model=embedded
+X-Rerank: applied; window=100; model=embedded; scored=64
+X-Rerank: skipped; reason=sorted
+```
+
+`scored=64` stands there where the deadline came first, or hits have no text: the others follow in first-stage order.
+
+The request header `X-Rerank: off` passes one search through.
+
+## Where the user's words are found
+
+In these queries: {full_text}, and in the URL parameter `q`. In these only beside others, since they complete what is
+being typed: {autocompletion}.
+
+Inside of {compound}. What stands in the `filter` or `must_not` of a `bool` is never read. Of several texts the longest
+is taken.
+
+## What the model reads of a hit
+
+The fields that the query names, in its order, boosts and wildcards resolved; where it names none, every string of the hit's
+`_source`. Configuration can name the fields for an index instead. A sub-field such as `title.english` is read from
+its parent. Fields are joined by new lines, lists by commas.
+
+A hit that has none of these fields is not scored; it stands behind the scored ones of the window.
+
+## Reasons to pass a search through
+
+{reasons}
+
+## What is different in a reranked reply
+
+The order and cut of `hits.hits`; `_score`, `hits.max_score` and a sort value that is the score (with
+`score_policy: replace`); `took`, which is the engine's time for the wider page; and the headers `X-Rerank`,
+`Server-Timing` and `Content-Length`. With `explain: true`, `_explanation` is the engine's, of its own score. `min_score`
+is applied by the engine to its own score.
+"""
+
+_GROUPS: Mapping[str, Mapping[Reason, str]] = {
+    "On request": reasons.ON_REQUEST,
+    "Seen in the request": reasons.BY_THE_REQUEST,
+    "Seen in the reply": reasons.BY_THE_REPLY,
+    "In the bridge": reasons.BY_THE_BRIDGE,
+}
+
+
+def pages() -> Mapping[str, str]:
+    """File name -> text, of every page that is made."""
+    return {"configuration.md": _configuration(), "what-is-reranked.md": _what_is_reranked()}
+
+
+def _configuration() -> str:
+    return _CONFIGURATION.format(
+        made=_MADE,
+        settings="\n".join(_setting_row(name, field) for name, field in Config.model_fields.items()),
+        indices=_rows(IndexConfig),
+        text_fields=_rows(TextFieldConfig),
+    )
+
+
+def _setting_row(name: str, field: FieldInfo) -> str:
+    option = f"`--{name}`, " if name in _FLAGS else ""
+    variable = f"{option}`{ENVIRONMENT_PREFIX}{name.upper()}`"
+    return f"| `{name}` | {_default(field)} | {variable} | {_choices(field)}{field.description} |"
+
+
+def _rows(model: type[BaseModel]) -> str:
+    return "\n".join(
+        f"| `{name}` | {_default(field)} | {field.description} |" for name, field in model.model_fields.items()
+    )
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "needed"
+    return "unset" if field.default in (None, (), "") else f"`{field.default}`"
+
+
+def _choices(field: FieldInfo) -> str:
+    annotation = field.annotation
+    if get_origin(annotation) in (Union, UnionType):
+        annotation = next((arg for arg in get_args(annotation) if arg is not type(None)), None)
+    if get_origin(annotation) is not Literal:
+        return ""
+    return "One of " + ", ".join(f"`{choice}`" for choice in get_args(annotation)) + ". "
+
+
+def _what_is_reranked() -> str:
+    return _WHAT_IS_RERANKED.format(
+        made=_MADE,
+        full_text=_code(FULL_TEXT),
+        autocompletion=_code(AUTOCOMPLETION),
+        compound=", ".join(f"`{kind}` ({_code(keys)})" for kind, keys in COMPOUND.items()),
+        reasons="\n\n".join(_reason_table(title, group) for title, group in _GROUPS.items()),
+    )
+
+
+def _code(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _reason_table(title: str, group: Mapping[Reason, str]) -> str:
+    rows = "\n".join(f"| `{reason}` | {sentence} |" for reason, sentence in group.items())
+    return f"### {title}\n\n| reason | what it means |\n| --- | --- |\n{rows}"
+
+
+def main(arguments: list[str]) -> int:
+    """Write the pages into a folder; with ``--check``, exit with 1 where one of them is not as it would be written."""
+    folder, check = Path(arguments[0]), "--check" in arguments
+    stale = [name for name, text in pages().items() if _read(folder / name) != text]
+    for name in stale:
+        if not check:
+            (folder / name).write_text(pages()[name], encoding="utf-8")
+        sys.stdout.write(f"{folder / name} {'is out of date: run scripts/docs' if check else 'is written'}\n")
+    return int(check and bool(stale))
+
+
+def _read(file: Path) -> str:
+    return file.read_text(encoding="utf-8") if file.exists() else ""
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

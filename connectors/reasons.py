@@ -1,0 +1,56 @@
+"""A sentence on each reason for which a search passes through; ``docs/what-is-reranked.md`` is made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from connectors.base import Reason
+
+ON_REQUEST: Mapping[Reason, str] = {
+    Reason.OFF: "The request has the header `X-Rerank: off`.",
+    Reason.MODE_OFF: "The bridge runs with `mode: off`.",
+}
+
+BY_THE_REQUEST: Mapping[Reason, str] = {
+    Reason.BODY_TOO_LARGE: "The body is larger than `max_search_body_bytes`.",
+    Reason.CONTENT_TYPE: "The body is not sent as JSON (`application/json` or a vendor's `+json`).",
+    Reason.CONTENT_ENCODING: "The body is compressed in a way other than gzip or deflate, or is broken.",
+    Reason.NOT_JSON: "The body is not a JSON object; the engine says what is wrong with it.",
+    Reason.BODY_SHAPE: "A parameter stands twice, or `from` or `size` is no plain number: the engine may read it "
+    "otherwise.",
+    Reason.REPLY_FORMAT: "The client asks for YAML, CBOR or SMILE.",
+    Reason.FILTER_PATH: "`filter_path` leaves no hits to reorder, or parts of them that could not be restored exactly.",
+    Reason.NO_QUERY_TEXT: "No words of a user stand in the scoring part of the query; words in `filter` or `must_not` "
+    "select, they don't rank.",
+    Reason.AUTOCOMPLETE: "All words are prefixes that are being typed (`match_phrase_prefix`, `match_bool_prefix`, "
+    "`bool_prefix`, `phrase_prefix`).",
+    Reason.MORE_LIKE_THIS: "The query asks for documents like another, not for words.",
+    Reason.VECTOR_SEARCH: "The order comes from vectors (`knn`, `neural` and their kin) alone or at the top level.",
+    Reason.RETRIEVER: "The search is a tree of retrievers or a rank fusion of the engine's own.",
+    Reason.SEARCH_PIPELINE: "A search pipeline or `ext.rerank` orders the hits already.",
+    Reason.RESCORE: "The search has a `rescore` of its own.",
+    Reason.SORTED: "The order asked for is not by falling `_score` first.",
+    Reason.SIZE_ZERO: "The search wants no hits (`size: 0`).",
+    Reason.BEYOND_WINDOW: "The page starts behind the rerank window, where first-stage order holds.",
+    Reason.SCROLL: "A scroll exports hits; its pages can't be reordered as one.",
+    Reason.SEARCH_AFTER: "`search_after` continues from a first-stage score.",
+    Reason.SLICE: "A slice is a part of an export.",
+    Reason.COLLAPSE_INNER_HITS: "`collapse` with `inner_hits` orders inside each group as well.",
+    Reason.STORED_FIELDS_NONE: "`stored_fields: _none_` forbids to fetch any text.",
+}
+
+BY_THE_REPLY: Mapping[Reason, str] = {
+    Reason.ENGINE_ERROR: "The engine answered with an error; the client gets it as it is.",
+    Reason.REPLY_TOO_LARGE: "The reply to the widened search is larger than `max_search_reply_bytes`.",
+    Reason.REPLY_SHAPE: "The reply is not the JSON of a search.",
+    Reason.TOO_FEW_HITS: "There are fewer than two hits.",
+    Reason.NO_TEXT: "No hit has any text to read.",
+    Reason.NOT_SCORED: "The engine gave hits without a score.",
+}
+
+BY_THE_BRIDGE: Mapping[Reason, str] = {
+    Reason.DEADLINE: "Scoring took longer than `score_timeout_s`, and fewer than two hits were scored by then.",
+    Reason.OVERLOADED: "More than `queue_limit_pairs` texts wait to be scored.",
+    Reason.MODEL_FAILED: "The model raised an error, or gave scores that are no numbers.",
+    Reason.INTERNAL: "A mistake in the bridge; its log says where.",
+}
