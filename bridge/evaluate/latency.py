@@ -26,6 +26,6 @@ def percentiles(latencies_s: Iterable[float]) -> Latencies:
     """The percentiles of latencies in seconds; of none at all, zeros."""
     histogram = HdrHistogram(1, HIGHEST_US, 3)
     for latency_s in latencies_s:
-        histogram.record_value(min(max(1, round(latency_s * 1e6)), HIGHEST_US))
+        histogram.record_value(min(round(latency_s * 1e6), HIGHEST_US))
     p50, p90, p99, highest = (histogram.get_value_at_percentile(percent) / 1e3 for percent in (50, 90, 99, 100))
     return Latencies(histogram.get_total_count(), p50, p90, p99, highest)

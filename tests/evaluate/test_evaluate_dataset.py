@@ -120,7 +120,7 @@ def test_missing_folder_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", [lambda packed: packed[:-9], lambda _: b"plain", lambda packed: packed[:15] + b"#" * 40]
+    "damage", [lambda packed: packed[:-9], lambda _: b"plain", lambda packed: packed[:30] + b"#" * 40]
 )
 def test_damaged_gzip_is_a_data_error(folder: Path, damage: object) -> None:
     """A gzip file that is cut off, no gzip at all, or damaged within is a data error."""

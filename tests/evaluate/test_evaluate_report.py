@@ -76,6 +76,12 @@ def test_tiny_p_value_is_not_shown_as_zero(evaluation: Evaluation) -> None:
     assert any("< 0.0001" in line for line in shown(sure))
 
 
+def test_single_query_shows_no_interval(evaluation: Evaluation) -> None:
+    """Where one query gives neither interval nor p-value, both are left open."""
+    single = replace(evaluation, comparisons=(compare("AP", {"q1": 0.25}, {"q1": 0.5}),))
+    assert ["AP", "0.2500", "0.5000", "+0.2500", "-", "-", "1/0/0"] in map(cells, shown(single))
+
+
 def test_json_holds_the_report_and_each_query(evaluation: Evaluation, tmp_path: Path) -> None:
     """The file says what the tables say, unrounded, and each query's values; what is unknown is null."""
     file = tmp_path / "report.json"
