@@ -84,9 +84,9 @@ is taken.
 
 ## What the model reads of a hit
 
-The fields that the query names, in its order, boosts and wildcards resolved; where it names none, every string of the hit's
-`_source`. Configuration can name the fields for an index instead. A sub-field such as `title.english` is read from
-its parent. Fields are joined by new lines, lists by commas.
+The fields that the query names, in its order, boosts and wildcards resolved; where it names none, every string of the
+hit's `_source`. Configuration can name the fields for an index instead. A sub-field such as `title.english` is read
+from its parent. Fields are joined by new lines, lists by commas.
 
 A hit that has none of these fields is not scored; it stands behind the scored ones of the window.
 
@@ -98,8 +98,8 @@ A hit that has none of these fields is not scored; it stands behind the scored o
 
 The order and cut of `hits.hits`; `_score`, `hits.max_score` and a sort value that is the score (with
 `score_policy: replace`); `took`, which is the engine's time for the wider page; and the headers `X-Rerank`,
-`Server-Timing` and `Content-Length`. With `explain: true`, `_explanation` is the engine's, of its own score. `min_score`
-is applied by the engine to its own score.
+`Server-Timing` and `Content-Length`. With `explain: true`, `_explanation` is the engine's, of its own score.
+`min_score` is applied by the engine to its own score.
 """
 
 _GROUPS: Mapping[str, Mapping[Reason, str]] = {
