@@ -46,7 +46,7 @@ def load(name: str, *, device: str = "auto", cache_bytes: int) -> Model:
 
 
 def _check_name(name: str) -> None:
-    if name != EMBEDDED and name not in HUB_IDS and not Path(name).is_dir():
+    if name != EMBEDDED and name not in HUB_IDS and not (name and Path(name).is_dir()):
         known = ", ".join((EMBEDDED, *HUB_IDS))
         raise ModelLoadError(f"unknown model {name!r}: give one of {known}, or a folder (there is none of that name)")
 

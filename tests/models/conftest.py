@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from tiny_models import make_deberta, make_qwen2
+
+from bridge.models.base import Model
+from bridge.models.catalog import load
+
+REPOSITORY = Path(__file__).parents[2]
+REFERENCE = (
+    "mxbai-rerank==0.1.6",
+    "batched==0.1.5",
+    "transformers==4.57.6",
+    "tokenizers==0.22.2",
+    "huggingface-hub==0.36.2",
+    "requests",
+    "urllib3",
+    "charset-normalizer",
+    "idna",
+    "certifi",
+)
+"""The package that we must equal, with the transformers that it runs on; torch and numpy are our own."""
+
+
+@pytest.fixture(scope="session")
+def reference_overlay() -> Path:
+    """The folder with the reference's packages: kept between runs, whole or absent."""
+    stamp = hashlib.sha256(repr((REFERENCE, sys.version_info[:2])).encode()).hexdigest()[:16]
+    overlay = REPOSITORY / ".cache" / "reference" / stamp
+    if not overlay.is_dir():
+        overlay.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=overlay.parent) as scratch:
+            install = [
+                sys.executable,
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--no-deps",
+                "--target",
+                f"{scratch}/packages",
+            ]
+            subprocess.run([*install, *REFERENCE], check=True, env=os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"})
+            if not overlay.is_dir():  # another run may have been faster
+                shutil.move(f"{scratch}/packages", overlay)
+    return overlay
+
+
+@pytest.fixture(scope="session")
+def qwen2_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_qwen2(tmp_path_factory.mktemp("models") / "tiny-qwen2")
+
+
+@pytest.fixture(scope="session")
+def short_qwen2_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Few positions, so that the prompt takes from the budget of the texts; and a head of its own."""
+    folder = tmp_path_factory.mktemp("models") / "short-qwen2"
+    return make_qwen2(folder, max_position_embeddings=500, tie_word_embeddings=False)
+
+
+@pytest.fixture(scope="session")
+def deberta_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_deberta(tmp_path_factory.mktemp("models") / "tiny-deberta")
+
+
+@pytest.fixture(scope="session")
+def embedded() -> Model:
+    return load("embedded", device="cpu", cache_bytes=1 << 20)
+
+
+@pytest.fixture(scope="session")
+def qwen2(qwen2_folder: Path) -> Model:
+    return load(str(qwen2_folder), device="cpu", cache_bytes=0)
+
+
+@pytest.fixture(scope="session")
+def deberta(deberta_folder: Path) -> Model:
+    return load(str(deberta_folder), device="cpu", cache_bytes=0)
