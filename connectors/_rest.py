@@ -16,7 +16,7 @@ from connectors.base import HitPage, Order, PassThrough, Policy, Reply, Request,
 
 _MAX_ERROR_BYTES = 1 << 20
 # Both engines, every version since 2.1: QueryPhase or DefaultSearchContext, "Result window is too large".
-_WINDOW_LIMIT = re.compile(rb"from \+ size must be less than or equal to: \[(\d+)\]")
+_WINDOW_LIMIT = re.compile(rb"from \+ size must be less than or equal to: \[(\d{1,10})\]")
 _METHODS = frozenset({"GET", "POST"})
 _MAX_SEGMENTS = 3  # /index/type/_search, as versions before 8 have it
 
@@ -29,7 +29,8 @@ class RestConnector:
     def is_search(self, method: str, path: str) -> bool:
         """Whether this is ``GET`` or ``POST`` of ``_search``, ``index/_search`` or ``index/type/_search``."""
         *before, last = _segments(path)
-        names_api = bool(before) and before[0].startswith("_") and before[0] != "_all"
+        # Also in the middle: ``POST /index/_doc/_search`` writes a document.
+        names_api = any(name.startswith("_") for name in before if name != "_all")
         return method in _METHODS and last == "_search" and len(before) < _MAX_SEGMENTS and not names_api
 
     def indices(self, request: Request) -> tuple[str, ...]:
