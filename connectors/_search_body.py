@@ -8,6 +8,7 @@ take out of the reply again.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -25,6 +26,9 @@ _SOURCE_PARAMETERS = frozenset(
 _FIELDS_BLOCK = ("fields", "docvalue_fields", "stored_fields", "script_fields")
 _FETCH_KEYS = ("_score", "_source", "fields")
 _HIT = ("hits", "hits")
+_READ_OTHERWISE = re.compile(r";|%(?![0-9A-Fa-f]{2})")
+"""In a query string: a separator to some versions of the engines and a character to others, and broken escapes."""
+_MAX_DIGITS = 10  # of a 32-bit number
 _BOOLEANS = {"true": True, "false": False}
 _REWRITTEN = frozenset({"content-length", "content-encoding", "transfer-encoding", "accept-encoding", "x-rerank"})
 
@@ -109,7 +113,7 @@ def _plan(request: Request, policy: Policy) -> SearchPlan:
 
 
 def _read(request: Request, policy: Policy) -> _Search:
-    if ";" in request.query_string:  # a separator to some versions of the engines, a character to others
+    if _READ_OTHERWISE.search(request.query_string):
         raise _DeclinedError(Reason.BODY_SHAPE)
     parameters = parse_qsl(request.query_string, keep_blank_values=True, errors="surrogateescape")
     named = dict(parameters)
@@ -120,13 +124,17 @@ def _read(request: Request, policy: Policy) -> _Search:
     if not body and "source" in named:
         body = named.pop("source").encode(errors="surrogateescape")
         media_type = named.pop("source_content_type", None)
-    if body and not _codings.is_json(media_type):
+    # Without a body too: the engines reply in the format of the request.
+    if (body or media_type is not None) and not _codings.is_json(media_type):
         raise _DeclinedError(Reason.CONTENT_TYPE)
     if _codings.asks_for_another_format(named.get("format") or request.header("accept") or ""):
         raise _DeclinedError(Reason.REPLY_FORMAT)
     body = body or b"{}"
     decode(body)
-    return _Search(named, body, members(body))
+    search = _Search(named, body, members(body))
+    if not isinstance(search.value("fields"), list | None):
+        raise _DeclinedError(Reason.BODY_SHAPE)
+    return search
 
 
 def _has_inner_hits(search: _Search) -> bool:
@@ -157,7 +165,7 @@ def _page(search: _Search, policy: Policy) -> tuple[int, int]:
 def _count(search: _Search, key: str, default: int) -> int:
     if key in search.parameters:
         text = search.parameters[key]
-        value: object = int(text) if text.isascii() and text.isdecimal() else None
+        value: object = int(text) if text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS else None
     else:
         value = search.value(key) if key in search.body_members else default
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_INT:
@@ -171,11 +179,11 @@ def _is_sorted_otherwise(search: _Search) -> bool:
 
 
 def _sort_keys(search: _Search) -> list[object]:
-    if "sort" in search.parameters:
-        names = [name.strip() for name in search.parameters["sort"].split(",")]
-        return [dict([name.split(":", 1)]) if ":" in name else name for name in names if name]
+    """The body's, then those of the URL: the one parameter that adds to the body instead of replacing it."""
     value = search.value("sort")
-    return value if isinstance(value, list) else [value] if value is not None else []
+    in_body = value if isinstance(value, list) else [value] if value is not None else []
+    names = [name.strip() for name in search.parameters.get("sort", "").split(",")]
+    return [*in_body, *(dict([name.split(":", 1)]) if ":" in name else name for name in names if name)]
 
 
 def _is_by_score(key: object) -> bool:
@@ -203,12 +211,17 @@ _REFUSALS: tuple[tuple[Reason, Callable[[_Search], bool]], ...] = (
 
 def _query_text(search: _Search) -> query_text.QueryText:
     if "q" in search.parameters:
-        meant = query_text.read_query_string(search.parameters["q"], search.parameters.get("df"))
+        meant = query_text.read_query_string(_readable(search.parameters["q"]), search.parameters.get("df"))
     else:
         meant = query_text.read(search.value("query"))
     if isinstance(meant, Reason):
         raise _DeclinedError(meant)
     return meant
+
+
+def _readable(parameter: str) -> str:
+    """A parameter whose bytes are not all UTF-8, as the engines read it."""
+    return parameter.encode(errors="surrogateescape").decode(errors="replace")
 
 
 class _Widening(NamedTuple):
@@ -287,9 +300,9 @@ def _entry_name(entry: object) -> str | None:
 def _widened_request(
     request: Request, search: _Search, body: Mapping[str, object], changed: Mapping[str, str]
 ) -> Request:
-    kept = {name: value for name, value in search.parameters.items() if name not in body and name not in changed}
-    widened = {name: value for name, value in changed.items() if value}
-    query = urlencode({**kept, **widened}, errors="surrogateescape")
+    replaced = {"from", "size", *changed}
+    kept = {name: value for name, value in search.parameters.items() if name not in replaced}
+    query = urlencode({**kept, **{name: value for name, value in changed.items() if value}}, errors="surrogateescape")
     rewritten = _REWRITTEN if request.body else _REWRITTEN | {"content-type"}
     headers = [(name, value) for name, value in request.headers if name.lower() not in rewritten]
     codings = _codings.readable_codings(request.header("accept-encoding") or "")

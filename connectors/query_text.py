@@ -111,7 +111,8 @@ def _prefix_clause(body: Mapping[str, object]) -> Iterator[_Found]:
 def _multi_match(body: Mapping[str, object]) -> Iterator[_Found]:
     text = body.get("query")
     if isinstance(text, str):
-        is_autocompletion = body.get("type") in {"bool_prefix", "phrase_prefix"}
+        # A tuple: what the client sent may be unhashable.
+        is_autocompletion = body.get("type") in ("bool_prefix", "phrase_prefix")
         yield _Found(_one_line(text), _names(body.get("fields")), is_autocompletion)
 
 
