@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import math
 import os
+import socket
+import sys
 from collections.abc import Coroutine, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TypeVar
 
@@ -22,7 +24,7 @@ from bridge import logs
 from bridge.addresses import parse_address
 from bridge.check import open_direct
 from bridge.composition import Bridge, bridging
-from bridge.config import Config, load
+from bridge.config import Config, load, split_listen
 from bridge.errors import BridgeError, ConfigError, DataError
 from bridge.evaluate.client import open_client
 from bridge.server import serve as serve_until_stopped
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
     from bridge.evaluate.command import Job
 
 _Result = TypeVar("_Result")
+
+DEMO_LISTEN = "127.0.0.1:9400"
+_FILE_WIDTH = 120
 
 app = typer.Typer(
     name="rerank-bridge",
@@ -84,7 +89,7 @@ def check(  # noqa: PLR0913 - one parameter for each option
         flags = {"upstream": upstream, "engine": engine, "model": model, "window": window}
         settings = load(flags, config, os.environ)
         logs.configure(settings.log_level, settings.log_format)
-        if not _run(check_all(settings, Example(index, query), Console())):
+        if not _run(check_all(settings, Example(index, query), _console())):
             raise typer.Exit(1)
 
 
@@ -128,21 +133,68 @@ def evaluate(  # noqa: PLR0913 - one parameter for each option
         _run(_evaluate(settings, job, bridge))
 
 
+@app.command()
+def demo(
+    *,
+    upstream: Annotated[str | None, typer.Option(help="An OpenSearch to use; one is started here by default.")] = None,
+    listen: Annotated[
+        str, typer.Option(help="HOST:PORT of the bridge; another port where this is taken.")
+    ] = DEMO_LISTEN,
+    model: ModelName = None,
+    once: Annotated[bool, typer.Option("--once", help="End after the table.")] = False,
+) -> None:
+    """Start an engine and a bridge, and show searches before and after."""
+    from bridge.demo.engine import running_opensearch  # noqa: PLC0415 - needed by this command alone
+    from bridge.demonstration import demonstrate, make_corpus  # noqa: PLC0415 - likewise
+
+    console = _console()
+    with _errors_told(), ExitStack() as stack:
+        corpus, questions = make_corpus(console)
+        if upstream is None:
+            engine = running_opensearch(report=lambda line: console.print(line, markup=False, highlight=False))
+            upstream = stack.enter_context(engine).url
+        flags = {"upstream": upstream, "listen": _free_address(listen), "model": model}
+        settings = load(flags, None, os.environ)
+        logs.configure(settings.log_level, settings.log_format)
+        _run(demonstrate(_patient(settings), corpus, questions, once=once, console=console))
+
+
 async def _evaluate(settings: Config, job: Job, bridge_url: str | None) -> None:
     from bridge.evaluate import command  # noqa: PLC0415 - as in evaluate
 
-    console = Console()
+    console = _console()
     dataset, plan = command.prepare(job)
     async with AsyncExitStack() as stack:
         direct = await stack.enter_async_context(open_direct(settings))
         await command.load_index(direct, dataset, job.index, console)
         if bridge_url is None:
-            patient = settings.model_copy(update={"score_timeout_s": settings.score_timeout_s or math.inf})
             with console.status(f"loading {settings.model}"):
-                bridge = await stack.enter_async_context(bridging(patient))
+                bridge = await stack.enter_async_context(bridging(_patient(settings)))
             bridge_url = bridge.running.url
         bridged = await stack.enter_async_context(open_client(bridge_url))
         command.write_files(job, await command.run(plan, direct, bridged, console))
+
+
+def _patient(settings: Config) -> Config:
+    """Without a deadline, unless one is configured: what is measured is the order, not this machine."""
+    return settings.model_copy(update={"score_timeout_s": settings.score_timeout_s or math.inf})
+
+
+def _free_address(listen: str) -> str:
+    """The address, or another port of its host where it is taken."""
+    try:
+        host, port = split_listen(listen)
+        socket.create_server((host, port)).close()
+    except OSError:
+        return f"{host}:0"
+    except ValueError:
+        return listen  # the configuration says what is wrong with it
+    return listen
+
+
+def _console() -> Console:
+    """For a terminal as wide as it is; for a file or pipe wide enough for every table."""
+    return Console() if sys.stdout.isatty() else Console(width=_FILE_WIDTH)
 
 
 def _ready_line(settings: Config, bridge: Bridge) -> str:

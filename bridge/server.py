@@ -99,8 +99,8 @@ def _silent() -> logging.Logger:
     return logging.Logger("malformed requests", logging.CRITICAL + 1)  # noqa: LOG001 - a level of no other's concern
 
 
-async def serve(bridge: AbstractAsyncContextManager[_Bridge], on_ready: Callable[[_Bridge], None]) -> None:
-    """Runs a bridge until SIGTERM or SIGINT; a second signal ends it at once."""
+async def stop_signal() -> None:
+    """Returns at SIGTERM or SIGINT; a second one ends the process at once."""
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
 
@@ -111,6 +111,13 @@ async def serve(bridge: AbstractAsyncContextManager[_Bridge], on_ready: Callable
 
     for number in _STOP_SIGNALS:
         loop.add_signal_handler(number, stop)
+    await stopped.wait()
+
+
+async def serve(bridge: AbstractAsyncContextManager[_Bridge], on_ready: Callable[[_Bridge], None]) -> None:
+    """Runs a bridge until a stop signal, which may come before it is ready."""
+    stopped = asyncio.ensure_future(stop_signal())
     async with bridge as running:
-        on_ready(running)
-        await stopped.wait()
+        if not stopped.done():
+            on_ready(running)
+        await stopped

@@ -1,0 +1,1 @@
+"""Benchmarks, run by ``scripts/bench``: ratios to a reference in the same run, medians over rounds."""

@@ -1,0 +1,57 @@
+"""What the demo shows once an engine and a bridge answer: searches side by side, the measures, and how to try it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+
+from bridge.demo.corpus import Document
+from bridge.demo.questions import Question
+from bridge.evaluate.client import SearchClient
+from bridge.evaluate.dataset import Dataset
+from bridge.evaluate.side_by_side import search_both, table
+from bridge.evaluate.template import multi_match
+
+INDEX = "python-docs"
+PAGE = 5
+SHOWN_QUESTIONS = 3
+
+
+def dataset(folder: Path, corpus: Sequence[Document], questions: Sequence[Question] = ()) -> Dataset:
+    """Corpus and judged questions as a dataset, its documents in a file of the folder."""
+    file = folder / "corpus.jsonl"
+    file.write_bytes(b"".join(msgspec.json.encode(document) + b"\n" for document in corpus))
+    return Dataset(
+        corpus=file,
+        document_count=len(corpus),
+        queries={question.id: question.text for question in questions},
+        qrels={question.id: dict(question.judgments) for question in questions},
+        notes=(),
+    )
+
+
+async def show_searches(
+    questions: Sequence[Question], direct: SearchClient, bridged: SearchClient, console: Console
+) -> None:
+    """Prints the first pages of a few questions, direct and bridged, with the judged answers marked."""
+    template = multi_match("title", "text")
+    console.print("\n[bold]Before and after[/] ([bold green]*[/] marks what a person judged to answer the question)")
+    for question in questions[:: max(1, len(questions) // SHOWN_QUESTIONS)][:SHOWN_QUESTIONS]:
+        pages = await search_both(direct, bridged, INDEX, template.fill(question.text, PAGE))
+        console.print(table(pages, question.text, question.judgments))
+
+
+def show_how_to_try(engine_url: str, bridge_url: str, console: Console) -> None:
+    """Prints the same search for both addresses, to copy and paste."""
+    console.print("\n[bold]Try it[/]: the same search, straight to the engine and through the bridge")
+    query = '{"query": {"multi_match": {"query": "make a word plural", "fields": ["title", "text"]}}, "size": 5}'
+    for url in (engine_url, bridge_url):
+        command = (
+            f"curl -si '{url}/{INDEX}/_search?pretty&filter_path=hits.hits._id,hits.hits._score' "
+            f"-H 'Content-Type: application/json' -d '{query}'"
+        )
+        console.print(f"\n  {escape(command)}", soft_wrap=True, highlight=False)

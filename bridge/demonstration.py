@@ -1,0 +1,63 @@
+"""The demo from end to end: an engine, a corpus, a bridge, searches before and after, and the measures."""
+
+from __future__ import annotations
+
+import platform
+import tempfile
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from rich.console import Console
+
+from bridge.check import open_direct
+from bridge.composition import bridging
+from bridge.config import Config
+from bridge.demo.corpus import Document, build_corpus
+from bridge.demo.questions import Question, load_questions
+from bridge.demo.tour import INDEX, dataset, show_how_to_try, show_searches
+from bridge.evaluate import command
+from bridge.evaluate.client import open_client
+from bridge.evaluate.evaluation import Plan
+from bridge.server import stop_signal
+
+
+def make_corpus(console: Console) -> tuple[tuple[Document, ...], tuple[Question, ...]]:
+    """The documents, and the questions that this Python's documentation can answer. Raises ``DataError``."""
+    with console.status("reading the documentation of the installed Python"):
+        corpus = build_corpus()
+        questions = load_questions({document.id for document in corpus})
+    console.print(
+        f"corpus: {len(corpus):,} documents, the documentation of Python {platform.python_version()}; "
+        f"{len(questions)} questions, answers judged by hand",
+        highlight=False,
+    )
+    return corpus, questions
+
+
+async def demonstrate(
+    config: Config, corpus: Sequence[Document], questions: Sequence[Question], *, once: bool, console: Console
+) -> None:
+    """Load, search, compare; then keep the bridge running until a stop signal, or end at once.
+
+    Raises as ``bridging``, ``ensure_index`` and ``evaluate``.
+    """
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        data = dataset(folder, corpus, questions)
+        direct = await stack.enter_async_context(open_direct(config))
+        await command.load_index(direct, data, INDEX, console)
+        with console.status(f"loading the model: {config.model}"):
+            bridge = await stack.enter_async_context(bridging(config))
+        model = f"{bridge.model.name} on {bridge.model.device}" if bridge.model else "no model"
+        console.print(f"bridge: {bridge.running.url} -> {bridge.engine} at {direct.url}; {model}", highlight=False)
+        bridged = await stack.enter_async_context(open_client(bridge.running.url))
+        await show_searches(questions, direct, bridged, console)
+        console.print()
+        await command.run(Plan(data.queries, data.qrels, INDEX), direct, bridged, console)
+        if once:
+            return
+        show_how_to_try(direct.url, bridge.running.url, console)
+        console.print("\nBoth keep running. Ctrl-C stops them.", highlight=False)
+        await stop_signal()
+        console.print("stopping", highlight=False)
