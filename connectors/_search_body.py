@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from connectors import _codings, _filter_path, query_text
 from connectors._raw_json import Member, RawJsonError, decode, members, with_members
+from connectors._wildcard import is_pattern, matches
 from connectors.base import PassThrough, Policy, Reason, Request, SearchPlan, TextField
 
 DEFAULT_SIZE = 10
@@ -44,7 +45,7 @@ class Restore:
     score_in_sort: bool = False
     """Whether the first sort value of a hit is its score."""
     drops_empty_hits: bool = False
-    """Whether a hit that is left with nothing is left out, as ``filter_path`` does."""
+    """Whether the engine leaves out what is empty, as it does with ``filter_path``."""
 
 
 class _Search(NamedTuple):
@@ -273,8 +274,13 @@ def _added_fields(
 ) -> tuple[str, ...]:
     """The ``fields`` to fetch beside the client's; all of them where nothing else says what to read."""
     if text_fields:
-        return tuple(field.name for field in text_fields if field.name not in asked)
+        return tuple(field.name for field in text_fields if not any(_overlap(field.name, name) for name in asked))
     return () if asked or fetches_some_source else ("*",)
+
+
+def _overlap(added: str, asked: str) -> bool:
+    """Whether both may name one field: what the engine shows of it for the one could not be told from the other."""
+    return matches(added, asked) or matches(asked, added) or (is_pattern(added) and is_pattern(asked))
 
 
 def _listed(value: object) -> list[object]:
@@ -283,7 +289,8 @@ def _listed(value: object) -> list[object]:
 
 def _asked_names(search: _Search) -> list[str]:
     """Names and patterns of everything that the client wants in a hit's ``fields`` block."""
-    names: list[str] = []
+    collapse = _entry_name(search.value("collapse"))  # its value stands there too
+    names = [collapse] if collapse else []
     for key in _FIELDS_BLOCK:
         value = search.value(key)
         entries = value if isinstance(value, list) else list(value) if isinstance(value, dict) else [value]

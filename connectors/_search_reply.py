@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from connectors import _codings
+from connectors._fields_block import asked_part
 from connectors._raw_json import Edit, Member, RawJsonError, Span, decode, edited, elements, members, without_members
 from connectors._search_body import Restore
-from connectors._wildcard import matches
 from connectors.base import Candidate, HitPage, Order, PassThrough, Reason, Reply, SearchPlan
 from connectors.fields import leaves, text_of
 
@@ -28,13 +28,16 @@ class _Hit:
 
     def value(self, key: str) -> object:
         """The decoded value of a member; None where there is none, or it can't be read."""
-        member = self.places.get(key)
-        if member is None:
+        if key not in self.places:
             return None
         try:
-            return decode(member.value.of(self.raw))
+            return decode(self.raw_value(key))
         except RawJsonError:
             return None
+
+    def raw_value(self, key: str) -> bytes:
+        """The bytes of a member that is there."""
+        return self.places[key].value.of(self.raw)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ def parse_reply(plan: SearchPlan, reply: Reply) -> HitPage | PassThrough:
         return PassThrough(Reason.REPLY_TOO_LARGE)
     except (_codings.CodingError, RawJsonError, KeyError):
         return PassThrough(Reason.REPLY_SHAPE)
-    if _restore(plan).drops_empty_hits and parts.hits and not any(_kept(plan, hit) for hit in parts.hits):
+    if _restore(plan).drops_empty_hits and not _keeps_its_hits(plan, parts):
         return PassThrough(Reason.FILTER_PATH)
     return _page(plan, parts)
 
@@ -79,8 +82,8 @@ def splice_reply(plan: SearchPlan, page: HitPage, reply: Reply, order: Order | N
         if order is None
         else [(hit.first_stage_index, hit.score if writes_scores else None) for hit in order]
     )
-    shown = (_shown(plan, parts.hits[i], score) for i, score in places[plan.start : plan.start + plan.size])
-    edits = [Edit(parts.array, _joined(parts, [hit for hit in shown if hit is not None]))]
+    shown = [_shown(plan, parts.hits[i], score) for i, score in places[plan.start : plan.start + plan.size]]
+    edits = [Edit(parts.array, _joined(parts, shown))]
     best = places[0][1] if places else None
     if best is not None and parts.max_score is not None and parts.max_score.of(parts.body) != b"null":
         edits.append(Edit(parts.max_score, written_score(best)))
@@ -115,6 +118,12 @@ def _shifted(span: Span, offset: int) -> Span:
     return Span(span.start + offset, span.end + offset)
 
 
+def _keeps_its_hits(plan: SearchPlan, parts: _Parts) -> bool:
+    """Whether the page has hits and each hit has something left: ``filter_path`` leaves out what is empty."""
+    on_page = parts.hits[plan.start : plan.start + plan.size]
+    return bool(on_page) and all(hit.places.keys() - _hidden(plan, hit) for hit in parts.hits)
+
+
 def _page(plan: SearchPlan, parts: _Parts) -> HitPage:
     scores = [_first_stage_score(hit, _restore(plan)) for hit in parts.hits]
     known = tuple(score for score in scores if score is not None)
@@ -145,40 +154,31 @@ def _candidates(plan: SearchPlan, hits: Sequence[_Hit]) -> Iterator[Candidate]:
     return map(Candidate, texts)
 
 
-def _shown(plan: SearchPlan, hit: _Hit, score: float | None) -> bytes | None:
-    """A hit as the client gets it; None where nothing is left of it."""
-    edits = list(_score_edits(plan, hit, score)) if score is not None else []
-    kept = _kept(plan, hit)
-    if kept is None:
-        return None
-    hidden = _restore(plan).hit_keys & hit.places.keys()
+def _shown(plan: SearchPlan, hit: _Hit, score: float | None) -> bytes:
+    """A hit as the client gets it."""
+    hidden = _hidden(plan, hit)
+    edits = [*(_score_edits(plan, hit, score) if score is not None else ()), *_fields_edits(plan, hit)]
     visible = [edit for edit in edits if not any(_within(edit.span, hit.places[key].whole) for key in hidden)]
-    return edited(hit.raw, [*visible, *kept])
+    return edited(hit.raw, [*visible, *without_members(hidden, hit.places)])
 
 
-def _kept(plan: SearchPlan, hit: _Hit) -> list[Edit] | None:
-    """The edits that take out what the client did not ask for; None where the hit is left with nothing."""
-    restore = _restore(plan)
-    if restore.drops_empty_hits and hit.places.keys() <= restore.hit_keys:
-        return None
-    edits = without_members(restore.hit_keys & hit.places.keys(), hit.places)
-    if restore.fields_asked is None or "fields" not in hit.places:
-        return edits
-    return edits + _fields_edits(hit, restore.fields_asked)
+def _hidden(plan: SearchPlan, hit: _Hit) -> set[str]:
+    """The members that the client did not ask for; ``fields`` is one where nothing in it was asked for."""
+    keys = set(_restore(plan).hit_keys & hit.places.keys())
+    return keys | {"fields"} if _asks_in_vain(plan, hit) else keys
 
 
-def _fields_edits(hit: _Hit, asked: Sequence[str]) -> list[Edit]:
-    block = hit.places["fields"]
-    inner = members(block.value.of(hit.raw))
-    unwanted = [name for name in inner if not any(_asks_for(pattern, name) for pattern in asked)]
-    if len(unwanted) == len(inner):
-        return without_members({"fields"}, hit.places)
-    return [Edit(_shifted(e.span, block.value.start), e.replacement) for e in without_members(unwanted, inner)]
+def _asks_in_vain(plan: SearchPlan, hit: _Hit) -> bool:
+    asked = _restore(plan).fields_asked
+    return asked is not None and "fields" in hit.places and asked_part(hit.raw_value("fields"), asked) is None
 
 
-def _asks_for(pattern: str, name: str) -> bool:
-    """Whether a name in the block answers a pattern; fields of nested objects stand under the object's name."""
-    return matches(pattern, name) or pattern.startswith(f"{name}.")
+def _fields_edits(plan: SearchPlan, hit: _Hit) -> Iterator[Edit]:
+    asked = _restore(plan).fields_asked
+    if asked is not None and "fields" in hit.places:
+        part = asked_part(hit.raw_value("fields"), asked)
+        if part is not None:
+            yield Edit(hit.places["fields"].value, part)
 
 
 def _score_edits(plan: SearchPlan, hit: _Hit, score: float) -> Iterator[Edit]:
