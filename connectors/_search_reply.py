@@ -17,6 +17,7 @@ from connectors.base import Candidate, HitPage, Order, PassThrough, Reason, Repl
 from connectors.fields import leaves, text_of
 
 OK = 200
+_MAX_SCORE = 2.0**128  # the engines' scores are 32-bit floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,7 @@ def _first_stage_score(hit: _Hit, restore: Restore) -> float | None:
     if score is None and restore.score_in_sort:
         values = hit.value("sort")
         score = values[0] if isinstance(values, list) and values else None
-    return float(score) if isinstance(score, int | float) else None
+    return float(score) if isinstance(score, int | float) and abs(score) <= _MAX_SCORE else None
 
 
 def _candidates(plan: SearchPlan, hits: Sequence[_Hit]) -> Iterator[Candidate]:

@@ -65,15 +65,16 @@ def _paths(document: Leaves, name: str) -> Sequence[str]:
 
 
 def _walk(value: object, path: str) -> Iterator[tuple[str, object]]:
-    """Scalars with their paths. Documents nest at most 20 objects deep by the engines' default mapping limit."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _walk(inner, f"{path}.{key}" if path else key)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _walk(inner, path)
-    elif value is not None:
-        yield path, value
+    """Scalars with their paths; no recursion, since what is not indexed nests as deep as it likes."""
+    pending: list[tuple[object, str]] = [(value, path)]
+    while pending:
+        value, path = pending.pop()
+        if isinstance(value, dict):
+            pending += [(inner, f"{path}.{key}" if path else key) for key, inner in reversed(value.items())]
+        elif isinstance(value, list):
+            pending += [(inner, path) for inner in reversed(value)]
+        elif value is not None:
+            yield path, value
 
 
 def _as_text(value: object) -> str:
