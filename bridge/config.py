@@ -190,17 +190,22 @@ class Config(BaseModel):
         return value
 
     @model_validator(mode="after")
-    def _check_queue(self) -> Config:
-        if self.queue_limit_pairs < self.window:
-            raise ValueError("queue_limit_pairs must hold one window at least")
-        return self
-
-    @model_validator(mode="after")
-    def _check_credentials(self) -> Config:
-        if (self.upstream_username is None) != (self.upstream_password is None):
-            raise ValueError("upstream_username and upstream_password go together")
-        if self.upstream_username is not None and self.upstream_api_key is not None:
-            raise ValueError("give either upstream_username or upstream_api_key")
+    def _check_together(self) -> Config:
+        """One check for all that concerns several settings: pydantic ends at the first that fails."""
+        mistakes = (
+            (self.queue_limit_pairs < self.window, "queue_limit_pairs must hold one window at least"),
+            (
+                (self.upstream_username is None) != (self.upstream_password is None),
+                "upstream_username and upstream_password go together",
+            ),
+            (
+                self.upstream_username is not None and self.upstream_api_key is not None,
+                "give either upstream_username or upstream_api_key",
+            ),
+        )
+        problems = [problem for is_made, problem in mistakes if is_made]
+        if problems:
+            raise ValueError("\n".join(problems))
         return self
 
     def policy(self, indices: tuple[str, ...]) -> Policy:
@@ -252,7 +257,7 @@ def load(flags: Mapping[str, object], file: Path | None, environ: Mapping[str, s
     try:
         config = Config(**merged)
     except ValidationError as error:
-        problems += [_describe(entry, sources) for entry in error.errors()]
+        problems += [problem for entry in error.errors() for problem in _describe(entry, sources).splitlines()]
     if problems:
         raise ConfigError(problems)
     return config

@@ -8,6 +8,7 @@ the page, so that pages agree with each other.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
@@ -81,6 +82,8 @@ def _scaled(values: Sequence[float]) -> list[float]:
     if not values:
         return []
     low, high = min(values), max(values)
+    if math.isinf(high - low):  # finite scores of both signs, near the limit of floats
+        return _scaled([value / 2 for value in values])
     return [(value - low) / (high - low) for value in values] if high > low else [0.0 for _ in values]
 
 

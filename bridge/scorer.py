@@ -92,6 +92,8 @@ class Scorer:
         Where the deadline passes, the scored texts are a prefix of those that are not empty, two at least.
         Raises ``OverloadedError``, ``DeadlineError``, ``ScoringError``.
         """
+        if self._worker is None or self._worker.done():
+            raise ScoringError("the scorer does not run")
         search = self._admit(query_text, texts)
         try:
             await asyncio.wait({search.done}, timeout=self._timeout_s())
