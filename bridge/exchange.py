@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import structlog
 
-from bridge.errors import DeadlineError, OverloadedError, ReplyTooLargeError, ScoringError
+from bridge.errors import DeadlineError, OverloadedError, ReplyTooLargeError, ScoringError, UpstreamError
 from bridge.headers import CONTROL_HEADER
 from bridge.ranking import Rule, order
 from bridge.telemetry import Telemetry
@@ -117,7 +117,14 @@ class Exchange:
 
         Raises ``UpstreamError`` where the engine gives no whole answer, and nothing else.
         """
-        watch = _Stopwatch(self._clock)
+        try:
+            return await self._search(request, _Stopwatch(self._clock))
+        except UpstreamError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a mistake of ours must not become an error of the search
+            return _surprise(error)
+
+    async def _search(self, request: Request, watch: _Stopwatch) -> Reply | PassThrough:
         indices = self._connector.indices(request)
         plan = self._planned(request, indices)
         if isinstance(plan, PassThrough):
@@ -133,9 +140,7 @@ class Exchange:
         if isinstance(reply, PassThrough):
             return reply
         if reply.status in _CLIENT_ERRORS and reply.status != _TOO_MANY_REQUESTS:
-            return PassThrough(
-                Reason.ENGINE_ERROR
-            )  # asked anew as it came, so that the error is about the client's own
+            return PassThrough(Reason.ENGINE_ERROR)  # asked anew as it came: the error is about the client's own
         if reply.status != _OK:
             return self._told(reply, Reason.ENGINE_ERROR, watch)
         return await self._rerank(plan, reply, watch)
@@ -145,10 +150,7 @@ class Exchange:
         limit, until = self._window_limits.get(indices, (policy.window, 0.0))
         if self._clock() < until:
             policy = replace(policy, window=min(policy.window, limit))
-        try:
-            return self._connector.plan(request, policy)
-        except Exception as error:  # noqa: BLE001 - a mistake of ours must not become an error of the search
-            return _surprise("plan", error)
+        return self._connector.plan(request, policy)
 
     async def _fetch(self, plan: SearchPlan, watch: _Stopwatch) -> Reply | PassThrough:
         started = watch.now()
@@ -160,17 +162,14 @@ class Exchange:
             watch.upstream_s += watch.since(started)
 
     async def _rerank(self, plan: SearchPlan, reply: Reply, watch: _Stopwatch) -> Reply | PassThrough:
-        try:
-            page = self._connector.parse(plan, reply)
-            if isinstance(page, PassThrough):
-                return page
-            scores = page.skip or await self._score(plan, page, watch)
-            if isinstance(scores, Reason):
-                return self._told(self._connector.splice(plan, page, reply, None), scores, watch)
-            ranked: Order = order(page.first_stage_scores, scores, self._rule)
-            reply = self._connector.splice(plan, page, reply, ranked)
-        except Exception as error:  # noqa: BLE001 - likewise
-            return _surprise("rerank", error)
+        page = self._connector.parse(plan, reply)
+        if isinstance(page, PassThrough):
+            return page
+        scores = page.skip or await self._score(plan, page, watch)
+        if isinstance(scores, Reason):
+            return self._told(self._connector.splice(plan, page, reply, None), scores, watch)
+        ranked: Order = order(page.first_stage_scores, scores, self._rule)
+        reply = self._connector.splice(plan, page, reply, ranked)
         self._telemetry.search_applied(watch.upstream_s, watch.score_s, watch.bridge_s)
         return _with_headers(reply, self._applied(scores), watch)
 
@@ -211,9 +210,9 @@ _SCORING_REASONS: tuple[tuple[type[ScoringError], Reason], ...] = (
 )
 
 
-def _surprise(step: str, error: Exception) -> PassThrough:
+def _surprise(error: Exception) -> PassThrough:
     # The frames alone: the message of an error may quote the search or its hits.
-    _log.error("unexpected", step=step, error=type(error).__name__, frames=format_tb(error.__traceback__))
+    _log.error("unexpected", error=type(error).__name__, frames=format_tb(error.__traceback__))
     return PassThrough(Reason.INTERNAL)
 
 
