@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import msgspec
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -20,11 +21,18 @@ UNKNOWN = "-"
 
 
 def show(evaluation: Evaluation, console: Console) -> None:
-    """Prints the measures, the latencies, and what the bridge said of its searches."""
-    console.print(_measures(evaluation))
+    """Prints the measures, the latencies, and what the bridge said of its searches; 80 columns hold every number."""
+    plan = evaluation.plan
+    sections = (
+        (f"{len(plan.queries)} queries on {plan.index!r}, {plan.depth} hits each", _measures(evaluation)),
+        ("latency of a search, ms", _latencies(evaluation)),
+        ("what the bridge did (X-Rerank)", _outcomes(evaluation)),
+    )
+    for title, table in sections:
+        console.print(title, style="bold", markup=False)
+        console.print(table)
+        console.print()
     console.print(METHOD, style="dim")
-    console.print(_latencies(evaluation))
-    console.print(_outcomes(evaluation))
     for note in evaluation.notes:
         console.print(f"note: {note}", style="yellow", markup=False)
 
@@ -76,17 +84,17 @@ def _per_query(evaluation: Evaluation, query_id: str) -> Mapping[str, object]:
     }
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left")
-    for index, column in enumerate(columns):
-        table.add_column(column, justify="right" if index else "left", no_wrap=True)
+def _table(*columns: str) -> Table:
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    name, *numbers = columns
+    table.add_column(name, overflow="fold")
+    for column in numbers:
+        table.add_column(column, justify="right", no_wrap=True)
     return table
 
 
 def _measures(evaluation: Evaluation) -> Table:
-    plan = evaluation.plan
-    columns = ("measure", "direct", "bridged", "difference", "95% interval", "p-value", "wins/ties/losses")
-    table = _table(f"{len(plan.queries)} queries on {plan.index!r}, {plan.depth} hits each", *columns)
+    table = _table("measure", "direct", "bridged", "difference", "95% interval", "p-value", "wins/ties/\nlosses")
     for comparison in evaluation.comparisons:
         table.add_row(
             comparison.measure,
@@ -111,7 +119,7 @@ def _p_value(value: float | None) -> str:
 
 
 def _latencies(evaluation: Evaluation) -> Table:
-    table = _table("latency of a search, ms", "", "p50", "p90", "p99", "max", "searches")
+    table = _table("side", "p50", "p90", "p99", "max", "searches")
     sides: tuple[tuple[str, Latencies], ...] = (
         ("direct", evaluation.direct_latencies),
         ("bridged", evaluation.bridged_latencies),
@@ -123,7 +131,7 @@ def _latencies(evaluation: Evaluation) -> Table:
 
 
 def _outcomes(evaluation: Evaluation) -> Table:
-    table = _table("what the bridge did (X-Rerank)", "outcome", "searches")
+    table = _table("outcome", "searches")
     for said, count in Counter(evaluation.outcomes.values()).most_common():
         table.add_row(said, str(count))
     return table
