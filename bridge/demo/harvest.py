@@ -40,6 +40,7 @@ DOCUMENTED = (
     types.ClassMethodDescriptorType,
     types.GetSetDescriptorType,
     types.MemberDescriptorType,
+    type(functools.cache(len)),
     functools.cached_property,
     property,
     type,
@@ -52,12 +53,14 @@ class Entry(NamedTuple):
 
     module: str
     name: str
-    """Within the module; members of classes have dots in it."""
+    """Within the module; members of classes have dots in it. Empty for the module itself."""
     thing: Any
 
     @property
     def qualified(self) -> str:
         """The name that users know."""
+        if not self.name:
+            return self.module
         return self.name if self.module == "builtins" else f"{self.module}.{self.name}"
 
     @property
@@ -198,7 +201,7 @@ def harvest() -> Iterator[dict[str, str]]:
     entries = preferred(entries) + [Entry(name, "", module) for name, module in modules.items()]
     found: dict[tuple[str, str], dict[str, str]] = {}
     for entry in sorted(entries, key=lambda entry: (entry.qualified.count("."), entry.qualified)):
-        name = entry.qualified.rstrip(".")
+        name = entry.qualified
         if text := text_of(entry.thing):
             signature = signature_of(entry.thing) if entry.name else ""
             found.setdefault(

@@ -37,6 +37,7 @@ def test_thousands_of_documents_each_with_a_text_and_a_public_name(corpus: dict[
         ),
         *("itertools.chain", "math.gcd", "random.choice", "socket.socket.connect", "decimal.Decimal.quantize"),
         *("concurrent.futures.ThreadPoolExecutor", "pathlib.PurePath.name", "json", "str", "re.Pattern.sub"),
+        *("builtins", "urllib.parse.urlsplit"),
     ],
 )
 def test_names_are_those_that_users_know(corpus: dict[str, Document], known: str) -> None:
