@@ -39,6 +39,17 @@ class SearchReply:
     latency_s: float
     """From sending the request to the last byte of the reply; reading its JSON is not counted."""
 
+    @property
+    def outcome(self) -> str:
+        """The ``X-Rerank`` header in few words: ``applied``, ``applied in part``, or ``skipped`` with its reason."""
+        if self.rerank is None:
+            return "no X-Rerank header"
+        word, *parameters = (part.strip() for part in self.rerank.split(";"))
+        details = dict(part.partition("=")[::2] for part in parameters)
+        if "scored" in details:
+            return f"{word} in part"
+        return f"{word}: {details['reason']}" if "reason" in details else word
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

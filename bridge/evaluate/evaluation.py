@@ -108,7 +108,7 @@ def _evaluation(plan: Plan, direct: Mapping[str, SearchReply], bridged: Mapping[
     direct_run, bridged_run = _run(direct), _run(bridged)
     direct_values = measure(plan.measures, plan.qrels, direct_run)
     bridged_values = measure(plan.measures, plan.qrels, bridged_run)
-    outcomes = {query_id: outcome(reply.rerank) for query_id, reply in bridged.items()}
+    outcomes = {query_id: reply.outcome for query_id, reply in bridged.items()}
     return Evaluation(
         plan=plan,
         comparisons=tuple(compare(name, direct_values[name], bridged_values[name]) for name in plan.measures),
@@ -119,17 +119,6 @@ def _evaluation(plan: Plan, direct: Mapping[str, SearchReply], bridged: Mapping[
         outcomes=outcomes,
         notes=_notes(direct, outcomes, direct_run, bridged_run),
     )
-
-
-def outcome(header: str | None) -> str:
-    """An ``X-Rerank`` header in few words: ``applied``, ``applied in part``, or ``skipped`` with its reason."""
-    if header is None:
-        return "no X-Rerank header"
-    word, *parameters = (part.strip() for part in header.split(";"))
-    details = dict(part.partition("=")[::2] for part in parameters)
-    if "scored" in details:
-        return f"{word} in part"
-    return f"{word}: {details['reason']}" if "reason" in details else word
 
 
 def _run(replies: Mapping[str, SearchReply]) -> Run:

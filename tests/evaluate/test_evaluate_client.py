@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from bridge.errors import ConfigError, UpstreamError
-from bridge.evaluate.client import SearchClient, open_client
+from bridge.evaluate.client import SearchClient, SearchReply, open_client
 
 Serve = Callable[[Callable[[web.Request], Awaitable[web.StreamResponse]]], Awaitable[str]]
 
@@ -94,6 +94,22 @@ async def test_authorization_is_sent_where_the_address_has_none(serve: Serve) ->
     async with open_client(await serve(answer), authorization="ApiKey abc") as client:
         await client.search("books", b"{}")
     assert seen == ["ApiKey abc"]
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        (None, "no X-Rerank header"),
+        ("applied; window=100; model=a/b", "applied"),
+        ("applied; window=100; model=m; scored=40", "applied in part"),
+        ("applied;model=m;window=100", "applied"),
+        ("skipped; reason=no-query-text", "skipped: no-query-text"),
+        ("", ""),
+    ],
+)
+def test_header_is_said_in_few_words(header: str | None, words: str) -> None:
+    """What the bridge did is told apart by what it did and why, not by numbers that differ from search to search."""
+    assert SearchReply(("a",), header, 0.1).outcome == words
 
 
 REFUSALS = {

@@ -22,7 +22,8 @@ def paging(order: Callable[[int], list[str]]) -> Answer:
     async def answer(request: web.Request) -> web.Response:
         body = json.loads(await request.read())
         page = order(body["from"])[body["from"] : body["from"] + body["size"]]
-        return web.json_response({"hits": {"hits": [{"_id": name} for name in page]}})
+        said = "applied; window=100; model=m" if body["from"] < 100 else "skipped; reason=beyond-window"
+        return web.json_response({"hits": {"hits": [{"_id": name} for name in page]}}, headers={"X-Rerank": said})
 
     return answer
 
@@ -40,9 +41,13 @@ ORDERS: dict[str, tuple[Callable[[int], list[str]], int, str]] = {
     "window changes with the page": (
         lambda start: HITS[99::-1] + HITS[100:] if start < 100 else HITS[144::-1],
         1,
-        "45 shown more than once, 45 never shown",
+        "45 shown more than once, 45 never shown (pages: 10 applied, 5 skipped: beyond-window)",
     ),
-    "another hit": (lambda _: [*HITS[:-1], "x"], 1, "1 never shown, 1 shown that the engine's page has not"),
+    "another hit": (
+        lambda _: [*HITS[:-1], "x"],
+        1,
+        "1 never shown, 1 shown that the engine's page has not (pages: 10 applied, 5 skipped: beyond-window)",
+    ),
 }
 
 
