@@ -36,12 +36,3 @@ def cross_encoder_dtype(device: torch.device) -> torch.dtype:
     Half precision on a CPU without matrix units is several times slower than float32.
     """
     return torch.bfloat16 if device.type == "cuda" else torch.float32
-
-
-def group_tokens(device: torch.device) -> int:
-    """Tokens with padding that go through a model at once; one longer text goes alone.
-
-    On two CPU cores 2,048 was the fastest of 256 to 16,384 with the embedded model: activations stay in the cache.
-    16,384 on CUDA is the default of text-embeddings-inference.
-    """
-    return 16_384 if device.type == "cuda" else 2_048

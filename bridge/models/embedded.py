@@ -15,8 +15,7 @@ from transformers import BertModel
 
 from bridge.errors import ModelLoadError
 from bridge.models.base import ModelKind, Pair
-from bridge.models.batches import length_groups, padded
-from bridge.models.device import group_tokens
+from bridge.models.batches import Batches, padded
 from bridge.models.tokens import encode, open_tokenizer
 from bridge.models.vector_cache import VectorCache
 from bridge.models.weights import load_weights
@@ -50,6 +49,7 @@ class EmbeddedModel:
         self._tokenizer = open_tokenizer(folder, rows=self._bert.config.vocab_size)
         self._tokenizer.enable_truncation(MAX_TOKENS)
         self._runs_on = device
+        self._batches = Batches(device)
         self._cache = VectorCache(cache_bytes, self._bert.config.hidden_size)
         self.device = str(device)
 
@@ -78,14 +78,13 @@ class EmbeddedModel:
             self._cache.write([keys[row] for row in new], vectors[new])
         return vectors, place
 
-    @torch.inference_mode()
     def _embed(self, texts: Sequence[str]) -> torch.Tensor:
         tokens = encode(self._tokenizer, texts, special=True)
-        vectors = torch.empty(len(texts), self._bert.config.hidden_size)
-        for group in length_groups([len(ids) for ids in tokens], group_tokens(self._runs_on)):
-            vectors[group] = self._read([tokens[index] for index in group]).cpu()
-        return vectors
+        return self._batches.run(
+            [len(ids) for ids in tokens], lambda group: self._read([tokens[index] for index in group])
+        )
 
+    @torch.inference_mode()
     def _read(self, tokens: Sequence[Sequence[int]]) -> torch.Tensor:
         """Unit vectors: the mean over each text's own tokens."""
         ids, mask = padded(tokens, self._runs_on)

@@ -15,8 +15,8 @@ from transformers import DebertaV2ForSequenceClassification
 
 from bridge.errors import ModelLoadError
 from bridge.models.base import ModelKind, Pair
-from bridge.models.batches import length_groups, padded
-from bridge.models.device import cross_encoder_dtype, group_tokens
+from bridge.models.batches import Batches, padded
+from bridge.models.device import cross_encoder_dtype
 from bridge.models.tokens import encode, open_tokenizer
 from bridge.models.weights import load_weights
 
@@ -76,16 +76,19 @@ class MxbaiV1:
         self.max_tokens = _max_tokens(folder, config.max_position_embeddings)
         self._frame = Frame(open_tokenizer(folder, rows=config.vocab_size), self.max_tokens, folder)
         self._runs_on = device
+        self._batches = Batches(device)
         self.name = name
         self.device = str(device)
 
     def score(self, pairs: Sequence[Pair]) -> list[float]:
         """The probability of each pair: ``len(scores) == len(pairs)``, same order, in (0, 1)."""
+        if not pairs:
+            return []
         read = self._frame.tokens(pairs)
-        logits = torch.empty(len(pairs), dtype=torch.float64)  # probabilities near 1 stay apart in float64
-        for group in length_groups([len(ids) for ids, _ in read], group_tokens(self._runs_on)):
-            logits[group] = self._logits([read[index] for index in group]).cpu().double()
-        probabilities: list[float] = logits.sigmoid().tolist()
+        logits = self._batches.run(
+            [len(ids) for ids, _ in read], lambda group: self._logits([read[index] for index in group])
+        )
+        probabilities: list[float] = logits.double().sigmoid().tolist()  # those near 1 stay apart in float64
         return probabilities
 
     @torch.inference_mode()

@@ -14,8 +14,8 @@ from transformers import Qwen2ForCausalLM
 
 from bridge.errors import ModelLoadError
 from bridge.models.base import ModelKind, Pair
-from bridge.models.batches import length_groups, padded
-from bridge.models.device import cross_encoder_dtype, group_tokens
+from bridge.models.batches import Batches, padded
+from bridge.models.device import cross_encoder_dtype
 from bridge.models.tokens import encode, open_tokenizer
 from bridge.models.weights import load_weights
 
@@ -81,17 +81,19 @@ class MxbaiV2:
         self._direction = head[yes].detach().float() - head[no].detach().float()
         self._body = causal.model
         self._runs_on = device
+        self._batches = Batches(device)
         self.name = name
         self.device = str(device)
         self.max_tokens = self._prompt.max_tokens
 
     def score(self, pairs: Sequence[Pair]) -> list[float]:
         """The answer's logit for each pair: ``len(scores) == len(pairs)``, same order, unbounded."""
+        if not pairs:
+            return []
         tokens = self._prompt.tokens(pairs)
-        scores = torch.empty(len(pairs))
-        for group in length_groups([len(ids) for ids in tokens], group_tokens(self._runs_on)):
-            scores[group] = self._read([tokens[index] for index in group]).cpu()
-        answers: list[float] = scores.tolist()
+        answers: list[float] = self._batches.run(
+            [len(ids) for ids in tokens], lambda group: self._read([tokens[index] for index in group])
+        ).tolist()
         return answers
 
     @torch.inference_mode()

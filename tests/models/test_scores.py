@@ -6,13 +6,15 @@ import math
 from collections.abc import Sequence
 
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridge.models.base import Model, Pair
-from bridge.models.batches import length_groups
+from bridge.models.batches import Batches, length_groups
 
 MODELS = ("embedded", "qwen2", "deberta")
+BATCHES = Batches(torch.device("cpu"))
 TEXTS = st.text(alphabet=st.sampled_from("ab file 1.\n検ж🙂"), max_size=120)
 
 
@@ -65,3 +67,21 @@ def test_groups_hold_each_index_once_within_the_budget(lengths: list[int], budge
     groups = list(length_groups(lengths, budget))
     assert sorted(index for group in groups for index in group) == list(range(len(lengths)))
     assert all(len(g) == 1 or len(g) * max(lengths[i] for i in g) <= budget for g in groups)
+
+
+@given(lengths=st.lists(st.integers(1, 5_000), min_size=1, max_size=20))
+def test_rows_come_back_in_the_order_of_the_texts(lengths: list[int]) -> None:
+    """Whatever the groups and the threads that read them, a text's row stands at the text's place."""
+    rows = BATCHES.run(lengths, lambda group: torch.tensor([[index, lengths[index]] for index in group]))
+    assert rows.tolist() == [[index, length] for index, length in enumerate(lengths)]
+
+
+def test_an_error_of_one_group_is_the_caller_s_and_the_next_run_works() -> None:
+    """A failing group fails its run alone; no thread is lost with it."""
+
+    def fail(group: list[int]) -> torch.Tensor:
+        raise RuntimeError(f"no memory for {len(group)}")
+
+    with pytest.raises(RuntimeError, match="no memory"):
+        BATCHES.run([5] * 4_000, fail)
+    assert BATCHES.run([5], lambda group: torch.ones(len(group))).tolist() == [1.0]
