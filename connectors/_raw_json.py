@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
-_Parts = TypeVar("_Parts")
+_Content = TypeVar("_Content")
 
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
@@ -21,6 +21,9 @@ _ANY = msgspec.json.Decoder()
 _SPACE = rb"[ \t\r\n]*"
 _OPEN_OR_COMMA = re.compile(_SPACE + rb"[,{\[]" + _SPACE)
 _KEY = re.compile(rb'"(?:[^"\\]|\\.)*"' + _SPACE + rb":" + _SPACE, re.DOTALL)
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
+)
 _CLOSE = re.compile(_SPACE + rb"[}\]]" + _SPACE)
 
 
@@ -55,17 +58,15 @@ class Edit(NamedTuple):
 
 def decode(buffer: bytes) -> object:
     """The value of a JSON text. Raises ``RawJsonError``."""
-    try:
-        return _ANY.decode(buffer)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise RawJsonError(str(error)) from error
+    return _read(_ANY, buffer).content
 
 
 def members(buffer: bytes) -> dict[str, Member]:
     """The members of an object, in their order. Raises ``RawJsonError``, also where a key stands twice."""
     found: dict[str, Member] = {}
     position = 0
-    for key, raw in _parts(_OBJECT, buffer).items():
+    parts, buffer = _read(_OBJECT, buffer)
+    for key, raw in parts.items():
         key_start = _skip(_OPEN_OR_COMMA, buffer, position)
         value_start = _skip(_KEY, buffer, key_start)
         value = bytes(raw)
@@ -81,7 +82,7 @@ def elements(buffer: bytes) -> list[Span]:
     """The places of an array's elements. Raises ``RawJsonError``."""
     found: list[Span] = []
     position = 0
-    for raw in _parts(_ARRAY, buffer):
+    for raw in _read(_ARRAY, buffer).content:
         start = _skip(_OPEN_OR_COMMA, buffer, position)
         position = start + len(bytes(raw))
         found.append(Span(start, position))
@@ -129,11 +130,28 @@ def without_members(unwanted: Iterable[str], present: Mapping[str, Member]) -> l
     return edits
 
 
-def _parts(decoder: msgspec.json.Decoder[_Parts], buffer: bytes) -> _Parts:
+class _Text(NamedTuple, Generic[_Content]):
+    """What a JSON text says, and the text as it was read."""
+
+    content: _Content
+    buffer: bytes
+
+
+def _read(decoder: msgspec.json.Decoder[_Content], buffer: bytes) -> _Text[_Content]:
     try:
-        return decoder.decode(buffer)
+        return _Text(decoder.decode(buffer), buffer)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise RawJsonError(str(error)) from error
+        mended = _mended(buffer)
+        if mended == buffer:
+            raise RawJsonError(str(error)) from error
+    return _read(decoder, mended)
+
+
+def _mended(buffer: bytes) -> bytes:
+    """The text with U+FFFD for each half of a surrogate pair, every byte in its place: the engines keep such halves."""
+    if b"\\ud" not in buffer and b"\\uD" not in buffer:
+        return buffer
+    return _ESCAPE.sub(lambda match: b"\\ufffd" if match.group("half") else match.group(), buffer)
 
 
 def _skip(pattern: re.Pattern[bytes], buffer: bytes, position: int) -> int:
