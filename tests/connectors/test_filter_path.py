@@ -1,0 +1,67 @@
+"""What filter_path leaves of a hit, and how it is widened."""
+
+from __future__ import annotations
+
+import pytest
+
+from connectors._filter_path import parse, widened
+
+
+@pytest.mark.parametrize(
+    ("value", "path", "shows", "shows_whole"),
+    [
+        ("", "hits.hits._source", True, True),
+        ("took", "hits.hits", False, False),
+        ("hits", "hits.hits._source", True, True),
+        ("*", "hits.hits._source", True, True),
+        ("**", "hits.hits._source", True, True),
+        ("hits.hits", "hits.hits._source", True, True),
+        ("hits.hits._source", "hits.hits", True, False),
+        ("hits.hits._source", "hits.hits._source", True, True),
+        ("hits.hits._source.title", "hits.hits._source", True, False),
+        ("hits.hits._*", "hits.hits._score", True, True),
+        ("hits.*._id", "hits.hits._score", False, False),
+        ("h*.h*._s*", "hits.hits._source", True, True),
+        ("**._id", "hits.hits._id", True, True),
+        ("**._id", "hits.hits._source", True, False),
+        ("hits.**.title", "hits.hits._source", True, False),
+        ("-took", "hits.hits", True, True),
+        ("-hits.hits._source", "hits.hits._source", False, False),
+        ("-hits.hits._source", "hits.hits", True, False),
+        ("-hits.hits._source.body", "hits.hits._source", True, False),
+        ("-hits", "hits.hits._score", False, False),
+        ("-**.title", "hits.hits._source", True, False),
+        ("hits,-hits.hits._score", "hits.hits._source", True, True),
+        (" took , hits ", "hits.hits", True, True),
+    ],
+)
+def test_what_is_shown(value: str, path: str, shows: bool, shows_whole: bool) -> None:  # noqa: FBT001 - columns of the table
+    """A path is shown whole, in part or not at all, by names, both wildcards and exclusions."""
+    shown = parse(value)
+    parts = tuple(path.split("."))
+    assert (shown.shows(*parts), shown.shows_whole(*parts)) == (shows, shows_whole)
+    assert shown.shows_part_of(*parts) is (shows and not shows_whole)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("", ""),
+        ("hits", "hits"),
+        ("took,hits.hits._id", "took,hits.hits._id,hits.hits._score,hits.hits._source"),
+        ("hits.hits._source", "hits.hits._source,hits.hits._score"),
+        ("hits.hits._source.title", "hits.hits._source.title,hits.hits._score,hits.hits._source"),
+        ("-took", "-took"),
+        ("-hits.hits._source", "-_"),
+        ("-hits.hits._source,-took", "-took"),
+        ("-hits.hits._source,-hits.hits._score", "-_"),
+        ("hits.hits._id,-hits.hits._score", "hits.hits._id,hits.hits._score,hits.hits._source"),
+        ("-hits.hits._source.body", None),
+        ("-hits.hits._s*", None),
+        ("-**._source", None),
+        ("hits.hits,-hits", None),
+    ],
+)
+def test_widening(value: str, expected: str | None) -> None:
+    """Score and source are added where they lack; an exclusion that is more than one of them can't be widened."""
+    assert widened(value, ("_score", "_source")) == expected
