@@ -21,6 +21,7 @@ from bridge.scorer import Limits, Scorer
 from bridge.server import Running, create_app, listening
 from bridge.telemetry import Telemetry
 from bridge.upstream import Upstream
+from bridge.window_scores import WindowScores
 from connectors.base import Connector, PassThrough, Reason, Reply, Request
 from connectors.elasticsearch import Elasticsearch
 from connectors.opensearch import OpenSearch
@@ -74,7 +75,7 @@ async def bridging(config: Config, loaded: Model | None = None) -> AsyncIterator
             exchange = Exchange(
                 connector=engine.connector,
                 upstream=upstream,
-                scorer=scorer,
+                scorer=WindowScores(scorer),
                 policy=config.policy,
                 rule=_rule(config, model),
                 telemetry=telemetry,
