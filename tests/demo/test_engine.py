@@ -54,9 +54,9 @@ def test_running_engine_answers_searches(opensearch_url: str) -> None:
 
 @linux_only
 def test_interrupt_leaves_no_process_and_no_temporary_data() -> None:
-    """After Ctrl-C, Java and its keeper, which a terminal does not interrupt, are gone, the data too; the port is free."""
+    """After Ctrl-C Java and its keeper, which a terminal can't interrupt, are gone with the data; the port is free."""
     said: list[str] = []
-    with pytest.raises(KeyboardInterrupt), running_opensearch(report=said.append) as engine:
+    with pytest.raises(KeyboardInterrupt), running_opensearch(report=said.append) as engine:  # noqa: PT012 - its block is the test
         pidfds = [os.pidfd_open(pid) for pid in (engine.pid, parent_of(engine.pid))]
         assert engine.data.is_dir()
         assert os.getsid(engine.pid) != os.getsid(0)
