@@ -129,6 +129,12 @@ def set_weights(folder: Path, change: Callable[[dict[str, torch.Tensor]], object
     save_weights(folder, weights)
 
 
+def pickle_weights(folder: Path) -> None:
+    """Whole weights, in the format that runs code while it is read."""
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+
+
 def break_answers(folder: Path) -> None:
     file = folder / "tokenizer.json"
     content = json.loads(file.read_text())
@@ -159,7 +165,7 @@ BREAKS: dict[str, tuple[Callable[[Path], object], str]] = {
     "impossible config": (lambda f: set_config(f, hidden_size="wide"), "can't be loaded"),
     "too few positions": (lambda f: set_config(f, max_position_embeddings=64), "64 positions don't hold the prompt"),
     "no weights": (lambda f: (f / "model.safetensors").unlink(), "can't be loaded"),
-    "pickled weights": (lambda f: (f / "model.safetensors").rename(f / "pytorch_model.bin"), "can't be loaded"),
+    "pickled weights": (pickle_weights, "can't be loaded"),
     "broken weights": (lambda f: (f / "model.safetensors").write_bytes(b"\xff" * 64), "can't be loaded"),
     "missing weight": (lambda f: set_weights(f, lambda w: w.pop(NORM)), f"another shape: {NORM}"),
     "misshapen weight": (lambda f: set_weights(f, lambda w: w.update({NORM: torch.ones(3)})), f"shape: {NORM}"),
