@@ -2,7 +2,8 @@
 
 Each is asked as on a question-and-answer site, without the words of the docstring that answers it, and before any
 reranked order was looked at. Then the ten best of the engine, of a bi-encoder over the whole corpus, and of that
-bi-encoder over the engine's hundred were judged together for each question, so that neither order is favoured.
+bi-encoder over the engine's hundred were judged together for each question, so that neither order is favoured. Every second question was then checked by another reader, who searched the corpus by hand
+for documents that were missed.
 """
 
 from __future__ import annotations
