@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from traceback import format_tb
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from urllib.parse import quote
 
 import structlog
@@ -23,8 +23,7 @@ from bridge.telemetry import Telemetry
 from connectors.base import Connector, HitPage, Order, PassThrough, Policy, Reason, Reply, Request, SearchPlan
 
 TIMING_HEADER = "Server-Timing"
-_OK = 200
-_CLIENT_ERRORS = range(400, 500)
+_SERVER_ERRORS = range(500, 600)
 _TOO_MANY_REQUESTS = 429
 _OFF = "off"
 _WINDOW_LIMIT_S = 60.0  # how long a window that an engine refused is remembered: the setting may be raised
@@ -79,6 +78,13 @@ class _Stopwatch:
         return TIMING_HEADER, ", ".join(f"{name};dur={seconds * 1000:.1f}" for name, seconds in parts)
 
 
+class _Fetched(NamedTuple):
+    """The reply to a widened search, and its hits or why it has none."""
+
+    reply: Reply
+    page: HitPage | PassThrough
+
+
 class Exchange:
     """Searches through the bridge. ``policy`` says what is wanted for the indices that a search names."""
 
@@ -129,21 +135,22 @@ class Exchange:
         plan = self._planned(request, indices)
         if isinstance(plan, PassThrough):
             return plan
-        reply = await self._fetch(plan, watch)
-        limit = self._connector.window_limit(reply) if isinstance(reply, Reply) else None
+        fetched = await self._fetch(plan, watch)
+        limit = self._refused_window(fetched)
         if limit is not None and plan.start + plan.size <= limit:
             self._remember_window_limit(indices, limit)
             plan = self._planned(request, indices)
             if isinstance(plan, PassThrough):
                 return plan
-            reply = await self._fetch(plan, watch)
-        if isinstance(reply, PassThrough):
-            return reply
-        if reply.status in _CLIENT_ERRORS and reply.status != _TOO_MANY_REQUESTS:
-            return PassThrough(Reason.ENGINE_ERROR)  # asked anew as it came: the error is about the client's own
-        if reply.status != _OK:
+            fetched = await self._fetch(plan, watch)
+        if isinstance(fetched, PassThrough):
+            return fetched
+        reply, page = fetched
+        if reply.status == _TOO_MANY_REQUESTS or reply.status in _SERVER_ERRORS:
             return self._told(reply, Reason.ENGINE_ERROR, watch)
-        return await self._rerank(plan, reply, watch)
+        if isinstance(page, PassThrough):
+            return page  # asked anew as it came, so that an error is about the client's own
+        return await self._rerank(plan, page, reply, watch)
 
     def _planned(self, request: Request, indices: tuple[str, ...]) -> SearchPlan | PassThrough:
         policy = self._policy(indices)
@@ -152,19 +159,23 @@ class Exchange:
             policy = replace(policy, window=min(policy.window, limit))
         return self._connector.plan(request, policy)
 
-    async def _fetch(self, plan: SearchPlan, watch: _Stopwatch) -> Reply | PassThrough:
+    async def _fetch(self, plan: SearchPlan, watch: _Stopwatch) -> _Fetched | PassThrough:
         started = watch.now()
         try:
-            return await self._upstream.send(plan.request, limit_bytes=plan.max_reply_bytes)
+            reply = await self._upstream.send(plan.request, limit_bytes=plan.max_reply_bytes)
         except ReplyTooLargeError:
             return PassThrough(Reason.REPLY_TOO_LARGE)
         finally:
             watch.upstream_s += watch.since(started)
+        return _Fetched(reply, self._connector.parse(plan, reply))
 
-    async def _rerank(self, plan: SearchPlan, reply: Reply, watch: _Stopwatch) -> Reply | PassThrough:
-        page = self._connector.parse(plan, reply)
-        if isinstance(page, PassThrough):
-            return page
+    def _refused_window(self, fetched: _Fetched | PassThrough) -> int | None:
+        """The window that an engine, or some of its indices, would have answered."""
+        if isinstance(fetched, _Fetched) and isinstance(fetched.page, PassThrough):
+            return self._connector.window_limit(fetched.reply)
+        return None
+
+    async def _rerank(self, plan: SearchPlan, page: HitPage, reply: Reply, watch: _Stopwatch) -> Reply:
         scores = page.skip or await self._score(plan, page, watch)
         if isinstance(scores, Reason):
             return self._told(self._connector.splice(plan, page, reply, None), scores, watch)

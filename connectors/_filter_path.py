@@ -12,6 +12,11 @@ from connectors._wildcard import matches
 
 _HIT = ("hits", "hits")
 _NOTHING = "-_"
+SHARD_FAILURES = ("_shards", "failures")
+_EXCLUDED_INSTEAD = {
+    "-_shards": tuple(f"-_shards.{name}" for name in ("total", "successful", "skipped", "failed")),
+}
+"""Without failures nothing is left of ``_shards``, and the engine leaves it out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +52,15 @@ def parse(value: str) -> FilterPath:
 
 
 def widened(value: str, keys: tuple[str, ...]) -> str | None:
-    """The parameter so that every hit has these keys whole; None where a pattern excludes them."""
-    paths = [(*_HIT, key) for key in keys]
+    """The parameter so that every hit has these keys whole, and failures show; None where a pattern excludes them."""
+    paths = [SHARD_FAILURES, *((*_HIT, key) for key in keys)]
     exclusions = {"-" + ".".join(path) for path in paths}
-    kept = [part for part in _split(value) if part not in exclusions]
+    parts = (part for given in _split(value) for part in _EXCLUDED_INSTEAD.get(given, (given,)))
+    kept = [part for part in parts if part not in exclusions]
     current = parse(",".join(kept))
     if any(_covers(p, path) or _reaches_into(p, path) for p in current.excludes for path in paths):
         return None
-    missing = [".".join(path) for path in paths if not current.shows_whole(*path)]
+    missing = [".".join(path) for path in (*paths[1:], paths[0]) if not current.shows_whole(*path)]
     # Any filter at all makes the engine write _source anew, so one that does nothing stands in for those dropped.
     return ",".join([*kept, *missing] if current.includes else kept or ([_NOTHING] if value else []))
 

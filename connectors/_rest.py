@@ -10,11 +10,12 @@ from urllib.parse import unquote
 import msgspec
 
 from connectors._codings import CodingError, decoded
+from connectors._raw_json import RawJsonError
 from connectors._search_body import plan_search
-from connectors._search_reply import parse_reply, splice_reply
+from connectors._search_reply import parse_reply, shards_of, splice_reply
 from connectors.base import HitPage, Order, PassThrough, Policy, Reply, Request, SearchPlan
 
-_MAX_ERROR_BYTES = 1 << 20
+_MAX_REPLY_BYTES = 64 << 20
 # Both engines, every version since 2.1: QueryPhase or DefaultSearchContext, "Result window is too large".
 _WINDOW_LIMIT = re.compile(rb"from \+ size must be less than or equal to: \[(\d{1,10})\]")
 _METHODS = frozenset({"GET", "POST"})
@@ -51,15 +52,15 @@ class RestConnector:
         return splice_reply(plan, page, reply, order)
 
     def window_limit(self, reply: Reply) -> int | None:
-        """``index.max_result_window``, where the reply is the error that it was exceeded."""
-        if reply.status != HTTPStatus.BAD_REQUEST:
+        """``index.max_result_window``, where it was exceeded: the reply is an error, or some shards failed."""
+        if reply.status not in (HTTPStatus.BAD_REQUEST, HTTPStatus.OK):
             return None
         try:
-            body = decoded(reply.body, reply.header("content-encoding"), _MAX_ERROR_BYTES)
-        except CodingError:
+            body = decoded(reply.body, reply.header("content-encoding"), _MAX_REPLY_BYTES)
+            said = body if reply.status == HTTPStatus.BAD_REQUEST else shards_of(body)
+        except (CodingError, RawJsonError):
             return None
-        match = _WINDOW_LIMIT.search(body)
-        return int(match.group(1)) if match else None
+        return min((int(limit) for limit in _WINDOW_LIMIT.findall(said)), default=None)
 
     def error(self, status: int, reason: str) -> Reply:
         """``{"error": {"root_cause": [...], "type": ..., "reason": ...}, "status": ...}``."""

@@ -17,6 +17,7 @@ from connectors.base import Candidate, HitPage, Order, PassThrough, Reason, Repl
 from connectors.fields import leaves, text_of
 
 OK = 200
+_STRUGGLES = ("rejected_execution_exception", "circuit_breaking_exception", "no_shard_available_action_exception")
 _MAX_SCORE = 2.0**128  # the engines' scores are 32-bit floats
 
 
@@ -62,14 +63,13 @@ def parse_reply(plan: SearchPlan, reply: Reply) -> HitPage | PassThrough:
         return PassThrough(Reason.REPLY_SHAPE)
     try:
         body = _codings.decoded(reply.body, reply.header("content-encoding"), plan.max_reply_bytes)
-        parts = _take_apart(body)
+        parts, failures = _take_apart(body), _failures(body)
     except _codings.TooLargeError:
         return PassThrough(Reason.REPLY_TOO_LARGE)
     except (_codings.CodingError, RawJsonError, KeyError):
         return PassThrough(Reason.REPLY_SHAPE)
-    if _restore(plan).drops_empty_hits and not _keeps_its_hits(plan, parts):
-        return PassThrough(Reason.FILTER_PATH)
-    return _page(plan, parts)
+    reason = _differs(plan, parts, failures)
+    return PassThrough(reason) if reason is not None else _page(plan, parts)
 
 
 def splice_reply(plan: SearchPlan, page: HitPage, reply: Reply, order: Order | None) -> Reply:
@@ -97,6 +97,30 @@ def written_score(score: float) -> bytes:
     return f"{score:.7f}".encode()
 
 
+def shards_of(body: bytes) -> bytes:
+    """What a reply says of its shards, an object. Raises ``RawJsonError``."""
+    shards = members(body).get("_shards")
+    return shards.value.of(body) if shards is not None else b"{}"
+
+
+def _failures(body: bytes) -> list[object]:
+    """What shards failed with, one entry each; nothing where all answered."""
+    shards = shards_of(body)
+    failures = members(shards).get("failures")
+    return _listed(decode(failures.value.of(shards))) if failures is not None else []
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
+
+
+def _is_the_engines_own(failure: object) -> bool:
+    """Whether a shard fails whatever is asked of it. Others may object to the wider page or the fields added."""
+    reason = failure.get("reason") if isinstance(failure, dict) else None
+    kind = reason.get("type") if isinstance(reason, dict) else None
+    return isinstance(kind, str) and kind.endswith(_STRUGGLES)
+
+
 def _take_apart(body: bytes) -> _Parts:
     envelope = members(body)["hits"].value
     inner = members(envelope.of(body))
@@ -117,6 +141,14 @@ def _take_apart(body: bytes) -> _Parts:
 
 def _shifted(span: Span, offset: int) -> Span:
     return Span(span.start + offset, span.end + offset)
+
+
+def _differs(plan: SearchPlan, parts: _Parts, failures: Sequence[object]) -> Reason | None:
+    """Why the page can't be cut from the wider reply as the engine would have written it."""
+    is_filtered = _restore(plan).drops_empty_hits
+    if failures and (is_filtered or not all(map(_is_the_engines_own, failures))):
+        return Reason.SHARDS_FAILED
+    return Reason.FILTER_PATH if is_filtered and not _keeps_its_hits(plan, parts) else None
 
 
 def _keeps_its_hits(plan: SearchPlan, parts: _Parts) -> bool:

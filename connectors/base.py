@@ -101,6 +101,7 @@ class Reason(StrEnum):
     TOO_FEW_HITS = "too-few-hits"
     NOT_SCORED = "not-scored"
     ENGINE_ERROR = "engine-error"
+    SHARDS_FAILED = "shards-failed"
     REPLY_TOO_LARGE = "reply-too-large"
     REPLY_SHAPE = "reply-shape"
     MODEL_FAILED = "model-failed"

@@ -16,8 +16,8 @@ BY_THE_REQUEST: Mapping[Reason, str] = {
     Reason.CONTENT_TYPE: "The body is not sent as JSON (`application/json` or a vendor's `+json`).",
     Reason.CONTENT_ENCODING: "The body is compressed in a way other than gzip or deflate, or is broken.",
     Reason.NOT_JSON: "The body is not a JSON object; the engine says what is wrong with it.",
-    Reason.BODY_SHAPE: "A parameter stands twice, or `from` or `size` is no plain number: the engine may read it "
-    "otherwise.",
+    Reason.BODY_SHAPE: "A parameter stands twice or is not well encoded, `from` or `size` is no plain number, or "
+    "`fields` no list: the engine may read it otherwise.",
     Reason.REPLY_FORMAT: "The client asks for YAML, CBOR or SMILE.",
     Reason.FILTER_PATH: "`filter_path` leaves no hits to reorder, or parts of them that could not be restored exactly.",
     Reason.NO_QUERY_TEXT: "No words of a user stand in the scoring part of the query; words in `filter` or `must_not` "
@@ -41,6 +41,7 @@ BY_THE_REQUEST: Mapping[Reason, str] = {
 
 BY_THE_REPLY: Mapping[Reason, str] = {
     Reason.ENGINE_ERROR: "The engine answered with an error; the client gets it as it is.",
+    Reason.SHARDS_FAILED: "Some shards failed, and it may be for what the bridge asked beside the client's own wishes.",
     Reason.REPLY_TOO_LARGE: "The reply to the widened search is larger than `max_search_reply_bytes`.",
     Reason.REPLY_SHAPE: "The reply is not the JSON of a search.",
     Reason.TOO_FEW_HITS: "There are fewer than two hits.",
