@@ -47,15 +47,19 @@ def test_what_is_shown(value: str, path: str, shows: bool, shows_whole: bool) ->
     ("value", "expected"),
     [
         ("", ""),
-        ("hits", "hits"),
-        ("took,hits.hits._id", "took,hits.hits._id,hits.hits._score,hits.hits._source"),
-        ("hits.hits._source", "hits.hits._source,hits.hits._score"),
-        ("hits.hits._source.title", "hits.hits._source.title,hits.hits._score,hits.hits._source"),
+        ("hits", "hits,_shards.failures"),
+        ("took,hits.hits._id", "took,hits.hits._id,hits.hits._score,hits.hits._source,_shards.failures"),
+        ("hits.hits._source", "hits.hits._source,hits.hits._score,_shards.failures"),
+        ("hits.hits._source.title", "hits.hits._source.title,hits.hits._score,hits.hits._source,_shards.failures"),
         ("-took", "-took"),
         ("-hits.hits._source", "-_"),
         ("-hits.hits._source,-took", "-took"),
         ("-hits.hits._source,-hits.hits._score", "-_"),
-        ("hits.hits._id,-hits.hits._score", "hits.hits._id,hits.hits._score,hits.hits._source"),
+        ("hits.hits._id,-hits.hits._score", "hits.hits._id,hits.hits._score,hits.hits._source,_shards.failures"),
+        ("hits,_shards", "hits,_shards"),
+        ("-_shards", "-_shards.total,-_shards.successful,-_shards.skipped,-_shards.failed"),
+        ("-_shards.failures", "-_"),
+        ("-_shards.*", None),
         ("-hits.hits._source.body", None),
         ("-hits.hits._s*", None),
         ("-**._source", None),
@@ -63,5 +67,5 @@ def test_what_is_shown(value: str, path: str, shows: bool, shows_whole: bool) ->
     ],
 )
 def test_widening(value: str, expected: str | None) -> None:
-    """Score and source are added where they lack; an exclusion that is more than one of them can't be widened."""
+    """Score, source and failures are added where they lack; what excludes more than one of them can't be widened."""
     assert widened(value, ("_score", "_source")) == expected

@@ -76,6 +76,9 @@ def test_the_indices_of_a_search(target: str, expected: tuple[str, ...]) -> None
         (400, JSON, REFUSED.replace(b"[50]", b"[" + b"5" * 5_000 + b"]"), None),
         (500, JSON, REFUSED, None),
         (200, JSON, REFUSED, None),
+        (200, JSON, b'{"_shards":{"failures":[' + REFUSED + b"," + REFUSED.replace(b"[50]", b"[40]") + b"]}}", 40),
+        (200, JSON, b'{"hits":{"hits":[' + REFUSED + b"]}}", None),
+        (200, JSON, b"{", None),
     ],
 )
 def test_the_window_limit(status: int, headers: tuple[tuple[str, str], ...], body: bytes, expected: int | None) -> None:

@@ -221,7 +221,7 @@ def test_what_is_taken_out_again(search: Request, restore: Restore) -> None:
         ("?pretty", "?pretty="),
         ("?size=3&preference=a+b&from=1", "?preference=a+b"),
         ("?routing=%ff%20", "?routing=%FF+"),
-        ("?filter_path=took,hits.hits._id", "?filter_path=took%2Chits.hits._id%2Chits.hits._score%2Chits.hits._source"),
+        ("?filter_path=took,hits", "?filter_path=took%2Chits%2C_shards.failures"),
         ("?filter_path=", "?filter_path="),
         ("?fields=n", "?fields=n"),
     ],

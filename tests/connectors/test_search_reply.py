@@ -218,6 +218,30 @@ def test_replies_that_can_not_be_read(answer: Reply, reason: Reason) -> None:
     assert parse_reply(planned(policy=Policy(max_reply_bytes=1_000)), answer) == PassThrough(reason)
 
 
+OBJECTION = {"shard": 0, "index": "i", "reason": {"type": "illegal_argument_exception", "reason": "too large"}}
+STRUGGLE = {"shard": 1, "index": "i", "reason": {"type": "opensearch_rejected_execution_exception"}}
+
+
+@pytest.mark.parametrize(
+    ("query", "failures", "reason"),
+    [
+        ("", [], None),
+        ("", [STRUGGLE], None),
+        ("", [OBJECTION], Reason.SHARDS_FAILED),
+        ("", [STRUGGLE, OBJECTION], Reason.SHARDS_FAILED),
+        ("", [{}], Reason.SHARDS_FAILED),
+        ("", "odd", Reason.SHARDS_FAILED),
+        ("?filter_path=hits", [STRUGGLE], Reason.SHARDS_FAILED),
+    ],
+)
+def test_shards_that_failed(query: str, failures: Any, reason: Reason | None) -> None:
+    """Shards that may object to the wider search alone lack their hits: the search passes through as it came."""
+    answer = reply({"_shards": {"total": 2, "failures": failures}, **THREE})
+    assert (
+        parse_reply(planned({}, query), answer) == PassThrough(reason) if reason else parsed(planned({}, query), answer)
+    )
+
+
 @pytest.mark.parametrize(
     ("body", "reason"),
     [

@@ -1,0 +1,94 @@
+"""One keep-alive connection to a real engine, and searches sent both ways through it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from typing import Any
+from urllib.parse import urlsplit
+
+from connectors.base import HitPage, Order, PassThrough, Policy, RankedHit, Reply, Request, SearchPlan
+from connectors.opensearch import OpenSearch
+
+JSON = (("Content-Type", "application/json"),)
+OK = 200
+_TOOK = re.compile(rb'"took"( ?: ?)\d+')
+
+
+@dataclass
+class SmallEngine:
+    """Sends requests as the bridge would, one after the other."""
+
+    url: str
+    connection: HTTPConnection = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.connection = HTTPConnection(urlsplit(self.url).netloc, timeout=60)
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def send(self, request: Request) -> Reply:
+        self.connection.putrequest(request.method, request.target, skip_accept_encoding=True)
+        for name, value in (*request.headers, ("Content-Length", str(len(request.body)))):
+            self.connection.putheader(name, value)
+        self.connection.endheaders(request.body)
+        answer = self.connection.getresponse()
+        return Reply(answer.status, answer.reason, tuple(answer.getheaders()), answer.read())
+
+    def put(self, target: str, body: object, method: str = "PUT") -> None:
+        answer = self.send(Request(method, target, JSON, json.dumps(body).encode() if body is not None else b""))
+        assert answer.status < 300, answer.body
+
+    def make_index(self, name: str, settings: Mapping[str, Any], mappings: Mapping[str, Any]) -> None:
+        own = {"number_of_shards": 1, "number_of_replicas": 0, **settings}
+        self.put(f"/{name}", {"settings": own, "mappings": mappings})
+
+    def fill(self, index: str, documents: Sequence[bytes]) -> None:
+        lines = (b'{"index":{"_id":"%d"}}\n%s\n' % entry for entry in enumerate(documents))
+        headers = (("Content-Type", "application/x-ndjson"),)
+        answer = self.send(Request("POST", f"/{index}/_bulk?refresh=true", headers, b"".join(lines)))
+        assert json.loads(answer.body)["errors"] is False, answer.body
+
+
+def search(target: str, body: object = None, headers: tuple[tuple[str, str], ...] = ()) -> Request:
+    """A search as a client sends it; ``body`` may be bytes."""
+    raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+    return Request("POST" if raw else "GET", target, (*(JSON if raw else ()), *headers), raw)
+
+
+def content(reply: Reply) -> bytes:
+    """The body without its coding and without the time that the engine took."""
+    body = gzip.decompress(reply.body) if reply.header("content-encoding") == "gzip" else reply.body
+    return _TOOK.sub(rb'"took"\1 0', body)
+
+
+@dataclass(frozen=True)
+class Widened:
+    """A widened search and the engine's reply to it."""
+
+    plan: SearchPlan
+    page: HitPage
+    reply: Reply
+
+    def splice(self, order: Order | None) -> Reply:
+        return OpenSearch().splice(self.plan, self.page, self.reply, order)
+
+    def reordered(self, places: Sequence[int]) -> Reply:
+        """With the hits in another order, and scores that fall in it."""
+        return self.splice([RankedHit(place, 1.9 - rank / 1_000) for rank, place in enumerate(places)])
+
+
+def widened(engine: SmallEngine, request: Request, policy: Policy) -> Widened | PassThrough:
+    """What the bridge does up to the ranking; an error of the engine is passed on, as the exchange does."""
+    connector = OpenSearch()
+    plan = connector.plan(request, policy)
+    if isinstance(plan, PassThrough):
+        return plan
+    reply = engine.send(plan.request)
+    page = connector.parse(plan, reply)
+    return page if isinstance(page, PassThrough) else Widened(plan, page, reply)
