@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import socket
+import struct
 from http import HTTPStatus
 
 from aiohttp import HttpVersion11, web
@@ -12,6 +14,8 @@ from connectors.base import Headers, header
 
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 """Not allowed in a header line (RFC 9110 5.5): a line break there would begin another field."""
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+"""``struct linger``: on, for no time (socket(7))."""
 _WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 
@@ -90,8 +94,12 @@ class ExactResponse(web.StreamResponse):
         return self._writer is not None and not self._head
 
     def break_off(self, request: web.BaseRequest) -> None:
-        """Aborts the connection, so that the client can't take what it has for the whole."""
+        """Resets the connection, so that the client can't take what it has for the whole.
+
+        A plain close would do for replies of a known length or in chunks, but not for those that end by it.
+        """
         self._kept_open = False
         self._eof_sent = True
         if request.transport is not None:
+            request.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
             request.transport.abort()

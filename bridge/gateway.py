@@ -145,7 +145,7 @@ class Gateway:
     async def _fail(self, client: Client, error: UpstreamError, *marks: tuple[str, str]) -> None:
         """Says in the engine's envelope what went wrong, or breaks off what had begun."""
         self._telemetry.upstream_failed(error.status)
-        _log.warning("upstream failed", status=error.status, problem=error.problem, cause=repr(error.__cause__))
+        _log.warning("upstream failed", status=error.status, problem=error.problem, cause=_cause(error))
         if client.response.begun:
             client.break_off()
             return
@@ -174,3 +174,9 @@ def _body(client: Client) -> AsyncIterator[bytes] | None:
 
 def _skipped(reason: Reason) -> tuple[str, str]:
     return CONTROL_HEADER, f"skipped; reason={reason.value}"
+
+
+def _cause(error: UpstreamError) -> str:
+    """What the log says of a foreign error: its text only where it is the system's, as others quote headers."""
+    cause = error.__cause__
+    return f"{type(cause).__name__}: {cause}" if isinstance(cause, OSError) else type(cause).__name__

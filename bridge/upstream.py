@@ -21,7 +21,7 @@ from bridge.addresses import Address, Rotation, basic, parse_address
 from bridge.config import Config
 from bridge.errors import ConfigError, ReplyTooLargeError, UpstreamError
 from bridge.headers import decode, for_client, for_engine, is_chunked, without
-from bridge.upstream_session import open_session, replay_if_closed, writable
+from bridge.upstream_session import ended_by_close, open_session, replay_if_closed, writable
 from connectors.base import Headers, Reply, Request, header
 
 _NO_CONNECTION = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
@@ -186,7 +186,8 @@ def _translated() -> Iterator[None]:
 async def _released(response: aiohttp.ClientResponse) -> AsyncIterator[None]:
     """Gives the connection back where the reply was read to its end, and closes it otherwise."""
     try:
-        yield
+        with ended_by_close(response):
+            yield
     finally:
         response.release()
         with suppress(aiohttp.ClientError, OSError):  # of a body that was still being sent: the reply is complete

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from weakref import WeakSet
 
@@ -10,8 +13,10 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
+from multidict import CIMultiDict
 
 from bridge.config import Config
+from connectors.base import Headers
 
 MAX_LINE_BYTES = MAX_FIELD_BYTES = 64 * 1024
 """Longest request or status line and header field, both ways: above the engines' own limits (4 KiB and 16 KiB, Netty
@@ -42,6 +47,26 @@ def open_session(config: Config, *, tls: ssl.SSLContext | bool) -> aiohttp.Clien
     )
 
 
+def writable(headers: Headers) -> CIMultiDict[str]:
+    """The fields as aiohttp can write them: repeated names spelt alike, and text that has a form in UTF-8.
+
+    aiohttp's session drops a value where the same name was spelt otherwise before, and its writer a byte that is no
+    UTF-8; the latter are characters of Latin-1, as RFC 9110 5.5 has it.
+    """
+    spelling: dict[str, str] = {}
+    return CIMultiDict((spelling.setdefault(name.lower(), name), _in_utf8(value)) for name, value in headers)
+
+
+def _in_utf8(value: str) -> str:
+    if value.isascii():
+        return value
+    raw = value.encode("utf-8", "surrogateescape")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
 async def replay_if_closed(
     request: aiohttp.ClientRequest, connect_and_send: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
@@ -55,6 +80,29 @@ async def replay_if_closed(
         if isinstance(error, aiohttp.ClientConnectorError) or not getattr(request, "on_kept_connection", False):
             raise
         return await connect_and_send(request)
+
+
+@contextmanager
+def ended_by_close(response: aiohttp.ClientResponse) -> Iterator[None]:
+    """Lets a reply fail when its connection is closed before its end.
+
+    aiohttp closes the connection on a malformed chunk, but leaves the reader of the body waiting for ever.
+    """
+    content = response.content
+    protocol = response.connection.protocol if response.connection is not None else None
+    closed = protocol.closed if protocol is not None else None
+
+    def fail(_: asyncio.Future[None]) -> None:
+        if not content.is_eof() and content.exception() is None:
+            content.set_exception(aiohttp.ClientPayloadError("the connection was closed before the reply's end"))
+
+    if closed is not None:
+        closed.add_done_callback(fail)
+    try:
+        yield
+    finally:
+        if closed is not None:
+            closed.remove_done_callback(fail)
 
 
 class _PlainRequest(aiohttp.ClientRequest):
@@ -85,5 +133,13 @@ class _Pool(aiohttp.TCPConnector):
         protocol = connection.protocol
         if isinstance(req, _PlainRequest) and protocol is not None:
             req.on_kept_connection = protocol in self._used
-            self._used.add(protocol)
+            if not req.on_kept_connection and protocol.closed is not None:
+                self._used.add(protocol)
+                protocol.closed.add_done_callback(_noted)
         return connection
+
+
+def _noted(closed: asyncio.Future[None]) -> None:
+    """Reads how a connection ended, which asyncio would otherwise report as an error that nobody saw."""
+    if not closed.cancelled():
+        closed.exception()
