@@ -1,9 +1,9 @@
 """The demo's judged questions: how-to questions about the standard library, written and judged by hand.
 
-``questions.jsonl`` was written question by question in the words of one who does not know the answer's name, before any
-reranked order was looked at. Then, for each, the best of the engine and of a bi-encoder were read and judged together,
-so that neither order is favoured. Every second question was checked by another reader, who searched the corpus by hand
-for documents that were missed.
+Each is asked as on a question-and-answer site, without the words of the docstring that answers it, and before any
+reranked order was looked at. Then the ten best of the engine, of a bi-encoder over the whole corpus, and of that
+bi-encoder over the engine's hundred were judged together for each question, so that neither order is favoured. Every
+second question was checked by another reader, who searched the corpus by hand for documents that were missed.
 """
 
 from __future__ import annotations
