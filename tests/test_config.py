@@ -1,0 +1,210 @@
+"""The configuration: where it comes from, what it refuses, and how it says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from bridge.config import Config, load, split_listen
+from bridge.errors import ConfigError
+from connectors.base import Policy, TextField
+
+URL = "http://engine:9200"
+
+
+def problems(flags: dict[str, Any], file: Path | None = None, environ: dict[str, str] | None = None) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load(flags, file, environ or {})
+    assert str(caught.value) == "\n".join(caught.value.problems)
+    return list(caught.value.problems)
+
+
+def written(folder: Path, name: str, text: str) -> Path:
+    file = folder / name
+    file.write_text(text)
+    return file
+
+
+def test_flags_win_over_the_environment_over_the_file(tmp_path: Path) -> None:
+    """Each setting comes from the first of the sources that has it; what none has is the default."""
+    file = written(
+        tmp_path, "bridge.yaml", "upstream: http://file:1\nwindow: 30\nmodel: from-file\nlisten: 0.0.0.0:1\n"
+    )
+    environ = {"RERANK_BRIDGE_WINDOW": "40", "RERANK_BRIDGE_MODEL": "from-environment", "PATH": "/bin"}
+    config = load({"model": "from-flag", "mode": None}, file, environ)
+    assert (config.model, config.window, config.listen) == ("from-flag", 40, "0.0.0.0:1")
+    assert (config.upstream, config.mode, config.engine) == (("http://file:1",), "on", "auto")
+
+
+YAML_LIST = """
+upstream: [http://a:1, http://b:2]
+indices:
+  - pattern: shop-*
+    text_fields: [{name: t}]
+"""
+YAML_COMMA = """
+upstream: http://a:1, http://b:2
+indices: [{pattern: shop-*, text_fields: [{name: t}]}]
+"""
+TOML = """
+upstream = "http://a:1,http://b:2"
+[[indices]]
+pattern = "shop-*"
+text_fields = [{name = "t"}]
+"""
+
+
+@pytest.mark.parametrize(("name", "text"), [("b.yaml", YAML_LIST), ("b.yml", YAML_COMMA), ("b.toml", TOML)])
+def test_files_in_both_formats(tmp_path: Path, name: str, text: str) -> None:
+    """YAML and TOML say the same; several addresses are a list or separated by commas."""
+    config = load({}, written(tmp_path, name, text), {})
+    assert config.upstream == ("http://a:1", "http://b:2")
+    assert config.policy(("shop-1",)).text_fields == (TextField("t"),)
+
+
+def test_every_setting_can_stand_in_the_environment() -> None:
+    """Numbers, lists and paths are read from text, index settings from JSON."""
+    environ = {
+        "RERANK_BRIDGE_UPSTREAM": "http://a:1, http://b:2",
+        "RERANK_BRIDGE_INDICES": '[{"pattern": "*", "text_fields": [{"name": "t", "label": "L", "max_chars": 5}]}]',
+        "RERANK_BRIDGE_SCORE_TIMEOUT_S": "0.5",
+        "RERANK_BRIDGE_UPSTREAM_CA_FILE": __file__,
+    }
+    config = load({}, None, environ)
+    assert (config.upstream, config.score_timeout_s) == (("http://a:1", "http://b:2"), 0.5)
+    assert config.upstream_ca_file == Path(__file__)
+    assert config.policy(("any",)).text_fields == (TextField("t", "L", 5),)
+
+
+def test_all_mistakes_are_reported_at_once_with_their_places(tmp_path: Path) -> None:
+    """One message names every mistake of every source, in the words of that source."""
+    file = written(
+        tmp_path, "b.yaml", "windw: 5\nmodel_cache_mib: -1\nindices: [{pattern: a, text_fields: [{nam: t}]}]\n"
+    )
+    environ = {"RERANK_BRIDGE_MODE": "maybe", "RERANK_BRIDGE_NOSUCH": "1", "RERANK_BRIDGE_INDICES": "["}
+    found = problems({"upstream": "localhost:9200", "listen": "here", "score_policy": "x"}, file, environ)
+    in_flags = ["--listen", "--score-policy", "--upstream"]
+    in_environment = ["RERANK_BRIDGE_INDICES", "RERANK_BRIDGE_MODE", "RERANK_BRIDGE_NOSUCH"]
+    places = sorted(problem.rpartition(": ")[0].split(": ")[0] for problem in found)
+    assert places == sorted([*in_flags, *in_environment, *[str(file)] * 4])
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({}, "upstream is missing: give --upstream, RERANK_BRIDGE_UPSTREAM or upstream in a file"),
+        ({"upstream": " , "}, "--upstream: at least one address is needed"),
+        ({"upstream": "ftp://a"}, "--upstream: 'ftp://a' is not an http:// or https:// address"),
+        ({"upstream": "http://"}, "--upstream: 'http://' is not an http:// or https:// address"),
+        ({"upstream": "http://a?x=1"}, "--upstream: 'http://a?x=1' must not carry a query string or fragment"),
+        ({"upstream": URL, "window": 1}, "--window: Input should be greater than or equal to 2"),
+        ({"upstream": URL, "window": 10_001}, "--window: Input should be less than or equal to 10000"),
+        ({"upstream": URL, "upstream_ca_file": "/nosuch"}, "--upstream-ca-file: no such file: /nosuch"),
+        ({"upstream": URL, "queue_limit_pairs": 50}, "queue_limit_pairs must hold one window at least"),
+        ({"upstream": URL, "upstream_username": "u"}, "upstream_username and upstream_password go together"),
+        ({"upstream": URL, "score_timeout_s": 0}, "--score-timeout-s: Input should be greater than 0"),
+    ],
+)
+def test_single_mistakes(settings: dict[str, Any], problem: str) -> None:
+    """Each mistake is one line that says where and what."""
+    assert problems(settings) == [problem]
+
+
+def test_mistakes_that_concern_several_settings_are_all_reported() -> None:
+    """Checks across settings do not hide each other."""
+    settings = {"upstream": URL, "queue_limit_pairs": 50, "upstream_username": "u", "upstream_api_key": "k"}
+    assert problems(settings) == [
+        "queue_limit_pairs must hold one window at least",
+        "upstream_username and upstream_password go together",
+        "give either upstream_username or upstream_api_key",
+    ]
+
+
+def test_a_bad_address_is_shown_without_its_password() -> None:
+    """Errors may end up in logs and tickets."""
+    assert "secret" not in "".join(problems({"upstream": "htp://user:secret@engine:9200"}))
+    assert "secret" not in "".join(problems({"upstream": "http://user:secret@engine:9200?x"}))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        ("b.yaml", "window: [", "while parsing"),
+        ("b.toml", "window = ", "Invalid value"),
+        ("b.yaml", "- a\n- b\n", "settings are expected as `name: value`, not a list"),
+        ("b.yaml", "just words", "settings are expected as `name: value`, not a str"),
+    ],
+)
+def test_files_that_can_not_be_read(tmp_path: Path, name: str, text: str, problem: str) -> None:
+    """A broken file is one problem with its place, beside those of the other sources."""
+    file = written(tmp_path, name, text)
+    first, second = problems({}, file)
+    assert first.startswith(f"{file}: {problem}")
+    assert second.startswith("upstream is missing")
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    """A missing file is a problem; an empty one has no settings."""
+    assert problems({"upstream": URL}, tmp_path / "nosuch.yaml") == [
+        f"{tmp_path}/nosuch.yaml: No such file or directory"
+    ]
+    assert load({"upstream": URL}, written(tmp_path, "empty.yaml", ""), {}).window == 100
+
+
+INDICES = (
+    {"pattern": "shop-de", "text_fields": [{"name": "titel"}]},
+    {"pattern": "shop-*", "text_fields": [{"name": "title", "label": "Title", "max_chars": 80}, {"name": "body"}]},
+    {"pattern": "logs"},
+)
+TITLE_BODY = (TextField("title", "Title", 80), TextField("body"))
+
+
+@pytest.mark.parametrize(
+    ("indices", "fields"),
+    [
+        (("shop-de",), (TextField("titel"),)),
+        (("shop-en",), TITLE_BODY),
+        (("other", "shop-en"), TITLE_BODY),
+        (("logs",), ()),
+        (("other",), ()),
+        ((), ()),
+    ],
+)
+def test_the_policy_of_an_index(indices: tuple[str, ...], fields: tuple[TextField, ...]) -> None:
+    """The first pattern that matches an index of the search says which fields are read."""
+    config = Config.model_validate({"upstream": URL, "indices": INDICES, "window": 7, "score_policy": "keep"})
+    assert config.policy(indices) == Policy(window=7, text_fields=fields, score_policy="keep")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("127.0.0.1:9400", ("127.0.0.1", 9400)),
+        ("localhost:0", ("localhost", 0)),
+        ("[::1]:80", ("::1", 80)),
+        ("localhost", None),
+        (":80", None),
+        ("a:b", None),
+        ("a:65536", None),
+        ("a:-1", None),
+    ],
+)
+def test_listening_addresses(value: str, expected: tuple[str, int] | None) -> None:
+    """HOST:PORT, with brackets around an IPv6 address."""
+    if expected is not None:
+        assert split_listen(value) == expected
+        return
+    with pytest.raises(ValueError, match="is not HOST:PORT"):
+        split_listen(value)
+
+
+def test_a_configuration_does_not_change_and_shows_no_secrets() -> None:
+    """It is frozen, and its text, which may be logged, has neither password nor key."""
+    config = load({"upstream": URL, "upstream_username": "u", "upstream_password": "secret"}, None, {})
+    assert "secret" not in repr(config)
+    assert "secret" not in repr(load({"upstream": URL, "upstream_api_key": "secret"}, None, {}))
+    with pytest.raises(ValidationError):
+        config.window = 5
