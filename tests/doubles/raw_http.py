@@ -13,6 +13,8 @@ from typing import Self
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 LIMIT_BYTES = 1024 * 1024
+_HANGS_AFTER_S = 30.0
+"""Nothing here waits that long but what waits for ever: it fails then, and the next test runs."""
 
 
 @dataclass(frozen=True)
@@ -198,7 +200,8 @@ class RawClient:
 async def connected(host: str, port: int) -> AsyncIterator[RawClient]:
     client = RawClient(*await asyncio.open_connection(host, port, limit=LIMIT_BYTES))
     try:
-        yield client
+        async with asyncio.timeout(_HANGS_AFTER_S):
+            yield client
     finally:
         await client.close()
 

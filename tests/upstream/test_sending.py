@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 from pathlib import Path
 
@@ -122,6 +123,30 @@ async def test_a_streamed_post_is_never_sent_again(engine: RawEngine, upstreams:
     assert len(answer.heads) == 2
 
 
+async def test_a_kept_connection_that_is_reset_is_nobodys_error(engine: RawEngine, upstreams: Upstreams) -> None:
+    """An engine that drops an idle connection leaves no complaint of asyncio's behind."""
+    kept: list[Conversation] = []
+
+    async def in_two_parts(conversation: Conversation) -> None:
+        kept.append(conversation)
+        await conversation.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nha")
+        await begun.wait()
+        await conversation.send(b"lf")
+
+    engine.answer, begun = in_two_parts, asyncio.Event()
+    complaints: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, complaint: complaints.append(complaint))
+    upstream = await upstreams.open(engine)
+    async with upstream.stream(Request("GET", "/", ())) as reply:
+        begun.set()
+        assert b"".join([chunk async for chunk in reply.chunks]) == b"half"
+    kept[0].reset()
+    await send(upstream)
+    gc.collect()
+    asyncio.get_running_loop().set_exception_handler(None)
+    assert complaints == []
+
+
 async def test_an_upstream_is_used_open() -> None:
     """Forgetting to open it is a mistake of ours, told as such."""
     with pytest.raises(RuntimeError, match="async with"):
@@ -169,11 +194,12 @@ async def test_an_address_that_is_down_is_left_out_and_tried_again(upstreams: Up
         assert len(up.requests) == 3
         async with down:
             await send(upstream)
-            assert len(up.requests) == 4
+            await send(upstream)
+            assert len(up.requests) == 5
             upstreams.now += 10.0
             await send(upstream)
             await send(upstream)
-            assert (len(up.requests), len(down.requests)) == (5, 1)
+            assert (len(up.requests), len(down.requests)) == (6, 1)
 
 
 async def test_addresses_that_are_all_down_are_tried_before_giving_up(upstreams: Upstreams) -> None:
