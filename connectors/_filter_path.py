@@ -37,6 +37,11 @@ class FilterPath:
         touched = any(_covers(p, path) or _reaches_into(p, path) for p in self.excludes)
         return not touched and (not self.includes or any(_covers(p, path) for p in self.includes))
 
+    def shows_scalar(self, *path: str) -> bool:
+        """Whether a value that holds no others is in the reply: what reaches below it does not show it."""
+        excluded = any(_covers(pattern, path) for pattern in self.excludes)
+        return not excluded and (not self.includes or any(_covers(pattern, path) for pattern in self.includes))
+
     def shows_part_of(self, *path: str) -> bool:
         """Whether a value at this path is in the reply, but not whole."""
         return self.shows(*path) and not self.shows_whole(*path)

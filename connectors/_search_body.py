@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeGuard
 from urllib.parse import parse_qsl, urlencode
 
 from connectors import _codings, _filter_path, query_text
@@ -25,7 +25,6 @@ _SOURCE_PARAMETERS = frozenset(
     {"_source", "_source_includes", "_source_excludes", "_source_include", "_source_exclude"}
 )
 _FIELDS_BLOCK = ("fields", "docvalue_fields", "stored_fields", "script_fields")
-_FETCH_KEYS = ("_score", "_source", "fields")
 _HIT = ("hits", "hits")
 _READ_OTHERWISE = re.compile(r";|%(?![0-9A-Fa-f]{2})")
 """In a query string: a separator to some versions of the engines and a character to others, and broken escapes."""
@@ -164,14 +163,16 @@ def _page(search: _Search, policy: Policy) -> tuple[int, int]:
 
 
 def _count(search: _Search, key: str, default: int) -> int:
-    if key in search.parameters:
-        text = search.parameters[key]
-        value: object = int(text) if text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS else None
-    else:
-        value = search.value(key) if key in search.body_members else default
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_INT:
-        return value
-    raise _DeclinedError(Reason.BODY_SHAPE)  # the engine may read it otherwise than the bridge
+    in_body = search.value(key) if key in search.body_members else default
+    text = search.parameters.get(key, "0")
+    in_url = int(text) if text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS else None
+    if not _is_count(in_body) or not _is_count(in_url):  # the engine may read it otherwise, or refuse it
+        raise _DeclinedError(Reason.BODY_SHAPE)
+    return in_url if key in search.parameters else in_body
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_INT
 
 
 def _is_sorted_otherwise(search: _Search) -> bool:
@@ -244,7 +245,9 @@ def _widen(search: _Search, text_fields: tuple[TextField, ...]) -> _Widening:
     wider = _filter_path.widened(value, ("_score", "_source" if reads_source else "fields"))
     if wider is None:
         raise _DeclinedError(Reason.FILTER_PATH)
-    hidden = {key for key in _FETCH_KEYS if not shown.shows(*_HIT, key)}
+    hidden = {key for key in ("_source", "fields") if not shown.shows(*_HIT, key)}
+    if not shown.shows_scalar(*_HIT, "_score"):
+        hidden.add("_score")
     if added and not asked:
         hidden |= {"fields", "ignored_field_values"}
     restore = Restore(
