@@ -46,6 +46,27 @@ def test_what_is_shown(value: str, path: str, shows: bool, shows_whole: bool) ->
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
+        ("", True),
+        ("hits", True),
+        ("**", True),
+        ("**._score", True),
+        ("hits.hits._*", True),
+        ("**._id", False),
+        ("hits.hits._score.x", False),
+        ("hits.hits._id", False),
+        ("-hits.hits._score", False),
+        ("-hits.hits._score.x", True),
+        ("-**.x", True),
+    ],
+)
+def test_what_is_shown_of_a_score(value: str, expected: bool) -> None:  # noqa: FBT001 - a column of the table
+    """A pattern that reaches below a number neither shows nor hides it."""
+    assert parse(value).shows_scalar("hits", "hits", "_score") is expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
         ("", ""),
         ("hits", "hits,_shards.failures"),
         ("took,hits.hits._id", "took,hits.hits._id,hits.hits._score,hits.hits._source,_shards.failures"),

@@ -76,6 +76,7 @@ def both(engine: SmallEngine, target: str, body: object, *headers: tuple[str, st
         ("?filter_path=-hits.hits._source,-_shards&pretty", MATCH),
         ("?filter_path=-_shards,-took", MATCH),
         ("?filter_path=hits,_shards", MATCH),
+        ("?filter_path=**._id,hits.hits._source", MATCH),
         ("?filter_path=hits.max_score,hits.hits.highlight", MATCH | {"highlight": {"fields": {"title": {}}}}),
         ("?filter_path=hits.hits._id", MATCH | {"_source": False, "sort": ["_score", "n"]}),
         ("?filter_path=hits.hits.sort", MATCH | {"sort": ["_score", "n"]}),

@@ -69,6 +69,7 @@ PIPELINED: dict[str, Any] = {"ext": {"rerank": {"query_context": {}}}}
         (request(MATCH | {"size": 2.0}), Reason.BODY_SHAPE),
         (request(MATCH | {"size": True}), Reason.BODY_SHAPE),
         (request(MATCH | {"size": None}), Reason.BODY_SHAPE),
+        (request(MATCH | {"size": None}, "?size=1"), Reason.BODY_SHAPE),
         (request(MATCH | {"size": 2**31}), Reason.BODY_SHAPE),
         (request(MATCH | {"from": "0"}), Reason.BODY_SHAPE),
         (request(MATCH, "?from="), Reason.BODY_SHAPE),
