@@ -12,8 +12,6 @@ from typing import Any
 
 import pytest
 import structlog
-from small_models import GivenModel, HeldModel, LengthModel
-from small_sender import SmallSender, json_reply, refusal, scores, search_request, shown
 
 from bridge.errors import OverloadedError, ReplyTooLargeError, UpstreamError
 from bridge.exchange import Exchange
@@ -23,6 +21,8 @@ from bridge.scorer import Limits, Scorer
 from bridge.telemetry import Telemetry
 from connectors.base import Connector, HitPage, Order, PassThrough, Policy, Reason, Reply, Request, SearchPlan
 from connectors.opensearch import OpenSearch
+from tests.doubles.small_models import GivenModel, HeldModel, LengthModel
+from tests.doubles.small_sender import SmallSender, json_reply, refusal, scores, search_request, shown
 
 PATIENT = Limits(timeout_s=math.inf, queue_pairs=1_000, batch_tokens=1_000)
 SECRET = "the words of a user"

@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
-from small_models import GivenModel, HeldModel, LengthModel
 
 from bridge.errors import DeadlineError, OverloadedError, ScoringError
 from bridge.models.base import Model
 from bridge.scorer import Limits, Scorer
 from bridge.telemetry import Telemetry
+from tests.doubles.small_models import GivenModel, HeldModel, LengthModel
 
 PATIENT = Limits(timeout_s=math.inf, queue_pairs=100, batch_tokens=1_000)
 ONE_BY_ONE = Limits(timeout_s=math.inf, queue_pairs=100, batch_tokens=1)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from small_engine import SmallEngine
+
+from tests.connectors.small_engine import SmallEngine
 
 DOCUMENTS = 30
 MAPPINGS: dict[str, Any] = {

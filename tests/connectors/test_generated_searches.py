@@ -18,12 +18,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from generated import searches
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from small_engine import OK, SmallEngine, Widened, content, widened
 
 from connectors.base import PassThrough, Policy, Reply, Request
+from tests.connectors.generated import searches
+from tests.connectors.small_engine import OK, SmallEngine, Widened, content, widened
 
 EXAMPLES = {"thorough": 10_000}.get(os.environ.get("HYPOTHESIS_PROFILE", ""), 400)
 POLICY = Policy(window=15)

@@ -7,10 +7,10 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from small_engine import OK, SmallEngine, Widened, content, search, widened
 
 from connectors.base import PassThrough, Policy, Reason, Reply
 from connectors.opensearch import OpenSearch
+from tests.connectors.small_engine import OK, SmallEngine, Widened, content, search, widened
 
 POLICY = Policy(window=15)
 MATCH: dict[str, Any] = {"query": {"match": {"title": "quick fox"}}}

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 from hypothesis import given
 from hypothesis import strategies as st
-from replies import envelope, parsed, planned, reply, scored_hits
 
 from bridge.ranking import Rule, order
 from connectors._search_reply import splice_reply
 from connectors.base import Policy
+from tests.connectors.replies import envelope, parsed, planned, reply, scored_hits
 
 MODEL_SCORES = st.none() | st.floats(-10, 10) | st.sampled_from([0.0, 1.0])
 

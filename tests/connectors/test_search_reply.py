@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from replies import JSON, envelope, hit, parsed, planned, reply, scored_hits, written
 
 from connectors._search_reply import parse_reply, splice_reply, written_score
 from connectors.base import PassThrough, Policy, RankedHit, Reason, Reply, SearchPlan
+from tests.connectors.replies import JSON, envelope, hit, parsed, planned, reply, scored_hits, written
 
 THREE = envelope(scored_hits([3.0, 2.0, 1.0]), 3.0)
 

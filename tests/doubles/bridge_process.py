@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from doubles.raw_http import RawEngine
-from doubles.small_bridge import small_bridge
+from tests.doubles.raw_http import RawEngine
+from tests.doubles.small_bridge import small_bridge
 
 
 async def main(url: str) -> None:

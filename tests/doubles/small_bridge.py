@@ -6,13 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from doubles.raw_http import Message, RawClient, RawEngine, ask, connected
-from doubles.small_parts import SmallConnector, SmallExchange
-
 from bridge.config import Config
 from bridge.server import Running, create_app, listening
 from bridge.telemetry import Telemetry
 from bridge.upstream import Upstream
+from tests.doubles.raw_http import Message, RawClient, RawEngine, ask, connected
+from tests.doubles.small_parts import SmallConnector, SmallExchange
 
 
 @dataclass

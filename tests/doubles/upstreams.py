@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 
-from doubles.raw_http import RawEngine
-
 from bridge.config import Config
 from bridge.upstream import Upstream
+from tests.doubles.raw_http import RawEngine
 
 
 class Upstreams:

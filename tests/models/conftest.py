@@ -9,10 +9,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from tiny_models import make_deberta, make_qwen2
 
 from bridge.models.base import Model
 from bridge.models.catalog import load
+from tests.models.tiny_models import make_deberta, make_qwen2
 
 REPOSITORY = Path(__file__).parents[2]
 REFERENCE = (

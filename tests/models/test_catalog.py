@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny_models import make_deberta, make_qwen2, save_weights
 from tokenizers import Tokenizer
 
 from bridge.errors import ModelLoadError
 from bridge.models.base import Pair
 from bridge.models.catalog import HUB_IDS, load
+from tests.models.tiny_models import make_deberta, make_qwen2, save_weights
 
 BASE_V1 = "mixedbread-ai/mxbai-rerank-base-v1"
 

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import pytest
-from doubles.raw_http import RawEngine
-from doubles.small_bridge import Bridges, SmallBridge
+
+from tests.doubles.raw_http import RawEngine
+from tests.doubles.small_bridge import Bridges, SmallBridge
 
 
 @pytest.fixture

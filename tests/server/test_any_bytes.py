@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from doubles.raw_http import Conversation, RawEngine
-from doubles.small_bridge import SmallBridge, small_bridge
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
+from tests.doubles.raw_http import Conversation, RawEngine
+from tests.doubles.small_bridge import SmallBridge, small_bridge
 
 METHODS = st.sampled_from(["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
 # Every byte that the request line's grammar lets through: printable ASCII without the space that ends the target.

@@ -6,8 +6,9 @@ import asyncio
 import gzip
 
 import pytest
-from doubles.raw_http import Conversation, RawEngine
-from doubles.small_bridge import Bridges, SmallBridge
+
+from tests.doubles.raw_http import Conversation, RawEngine
+from tests.doubles.small_bridge import Bridges, SmallBridge
 
 GET = b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n"
 HEAD = b"HEAD /x HTTP/1.1\r\nHost: h\r\n\r\n"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import gzip
 
 import pytest
-from doubles.raw_http import OK, RawEngine
-from doubles.small_bridge import Bridges, SmallBridge
+
+from tests.doubles.raw_http import OK, RawEngine
+from tests.doubles.small_bridge import Bridges, SmallBridge
 
 TARGETS = [
     b"/",

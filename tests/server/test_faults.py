@@ -6,8 +6,9 @@ import asyncio
 import json
 
 import pytest
-from doubles.raw_http import Answer, Conversation, RawEngine
-from doubles.small_bridge import Bridges, SmallBridge
+
+from tests.doubles.raw_http import Answer, Conversation, RawEngine
+from tests.doubles.small_bridge import Bridges, SmallBridge
 
 GET = b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n"
 POST = b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}"

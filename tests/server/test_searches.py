@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from doubles.raw_http import Conversation, Message, RawEngine
-from doubles.small_bridge import Bridges, SmallBridge
 
 from bridge.errors import ReplyTooLargeError, UpstreamError
 from connectors.base import PassThrough, Reason, Reply
+from tests.doubles.raw_http import Conversation, Message, RawEngine
+from tests.doubles.small_bridge import Bridges, SmallBridge
 
 SEARCH = b"POST /i/_search HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}"
 ENGINES_OWN = b'HTTP/1.1 200 OK\r\nX-A: 1\r\nContent-Length: 8\r\n\r\n{"a": 1}'

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from doubles.small_bridge import SmallBridge
+
+from tests.doubles.small_bridge import SmallBridge
 
 
 def get(path: bytes, method: bytes = b"GET") -> bytes:

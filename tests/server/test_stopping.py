@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from doubles.raw_http import Conversation, RawEngine, connected
-from doubles.small_bridge import small_bridge
 
 from bridge.server import Running, serve
+from tests.doubles.raw_http import Conversation, RawEngine, connected
+from tests.doubles.small_bridge import small_bridge
 
 GET = b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n"
 PUT = b"PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhello"

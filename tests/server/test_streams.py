@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import sys
 from collections.abc import AsyncIterator
@@ -11,8 +10,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from doubles.raw_http import Conversation, RawEngine, connected
-from doubles.small_bridge import SmallBridge
+
+from tests.doubles.raw_http import Conversation, RawEngine, connected
+from tests.doubles.small_bridge import SmallBridge
 
 MIB = 1024 * 1024
 EXPECTING = b"PUT /x HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
@@ -74,12 +74,9 @@ async def test_bodies_travel_both_ways_at_once(bridge: SmallBridge) -> None:
 @asynccontextmanager
 async def bridge_process(engine: RawEngine) -> AsyncIterator[tuple[int, int]]:
     """A bridge in a process of its own: its process id and port."""
-    folder = Path(__file__).parents[1]
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        folder / "doubles" / "bridge_process.py",
-        engine.url,
-        env={**os.environ, "PYTHONPATH": str(folder)},
+        *(sys.executable, "-m", "tests.doubles.bridge_process", engine.url),
+        cwd=Path(__file__).parents[2],
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import pytest
-from doubles.raw_http import RawEngine
-from doubles.upstreams import Upstreams
+
+from tests.doubles.raw_http import RawEngine
+from tests.doubles.upstreams import Upstreams
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ import gzip
 from pathlib import Path
 
 import pytest
-from doubles.raw_http import OK, Conversation, RawEngine, no_server
-from doubles.upstreams import Upstreams
 
 from bridge.config import Config
 from bridge.errors import ConfigError, ReplyTooLargeError, UpstreamError
 from bridge.upstream import Upstream
 from connectors.base import Headers, Reply, Request
+from tests.doubles.raw_http import OK, Conversation, RawEngine, no_server
+from tests.doubles.upstreams import Upstreams
 
 LIMIT_BYTES = 10_000
 SEARCH = Request("POST", "/i/_search?a=%2F", (("Host", "h"), ("Content-Length", "2")), b"{}")

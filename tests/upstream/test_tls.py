@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 import trustme
-from doubles.raw_http import RawEngine, no_server
-from doubles.upstreams import Upstreams
 
 from bridge.errors import UpstreamError
 from connectors.base import Request
+from tests.doubles.raw_http import RawEngine, no_server
+from tests.doubles.upstreams import Upstreams
 
 SEARCH = Request("GET", "/_search", ())
 
