@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import msgspec
@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.markup import escape
 
 from bridge.addresses import parse_address
-from bridge.composition import bridging, identify, load_model
+from bridge.composition import bridging, identify, load_model, open_direct
 from bridge.config import Config
 from bridge.errors import BridgeError
 from bridge.evaluate.client import SearchClient, open_client
 from bridge.evaluate.side_by_side import search_both, table
 from bridge.models.base import Model
-from bridge.upstream import Upstream, own_authorization, tls_context
+from bridge.upstream import Upstream
 
 _EXAMPLE_WORDS = 8
 _VISIBLE_INDICES = "*,-.*"  # names with a leading dot are the engine's own by convention
@@ -95,16 +95,6 @@ async def _check_search(config: Config, model: Model, example: Example, console:
     _say(console, "search", escape(f"X-Rerank: {pages.rerank}"))
     console.print(table(pages, f"{query_text!r} in {index!r}"))
     return True
-
-
-def open_direct(config: Config) -> AbstractAsyncContextManager[SearchClient]:
-    """A client of the engine itself, with the credentials and certificates of the configuration."""
-    tls = tls_context(config.upstream_ca_file)
-    return open_client(
-        config.upstream[0],
-        authorization=own_authorization(config),
-        ssl_context=None if isinstance(tls, bool) else tls,
-    )
 
 
 async def _words_of_a_document(direct: SearchClient, index: str) -> str:

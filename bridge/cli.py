@@ -22,8 +22,7 @@ from rich.console import Console
 
 from bridge import logs
 from bridge.addresses import parse_address
-from bridge.check import open_direct
-from bridge.composition import Bridge, bridging
+from bridge.composition import Bridge, bridging, open_direct
 from bridge.config import Config, load, split_listen
 from bridge.errors import BridgeError, ConfigError, DataError
 from bridge.evaluate.client import open_client

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 import msgspec
@@ -12,6 +12,7 @@ import msgspec
 from bridge.addresses import parse_address
 from bridge.config import Config, split_listen
 from bridge.errors import ConfigError
+from bridge.evaluate.client import SearchClient, open_client
 from bridge.exchange import Exchange
 from bridge.gateway import SearchExchange
 from bridge.models import catalog
@@ -20,7 +21,7 @@ from bridge.ranking import Rule
 from bridge.scorer import Limits, Scorer
 from bridge.server import Running, create_app, listening
 from bridge.telemetry import Telemetry
-from bridge.upstream import Upstream
+from bridge.upstream import Upstream, own_authorization, tls_context
 from bridge.window_scores import WindowScores
 from connectors.base import Connector, PassThrough, Reason, Reply, Request
 from connectors.elasticsearch import Elasticsearch
@@ -114,6 +115,16 @@ def _unknown_engine(config: Config, status: int) -> str:
     return (
         f"{addresses} answered GET / with {status}, which does not tell what engine it is: say so with --engine "
         f"{' or '.join(kind.name for kind in _CONNECTORS)}, or give credentials that may ask it"
+    )
+
+
+def open_direct(config: Config) -> AbstractAsyncContextManager[SearchClient]:
+    """A client of the engine itself, with the credentials and certificates of the configuration."""
+    tls = tls_context(config.upstream_ca_file)
+    return open_client(
+        config.upstream[0],
+        authorization=own_authorization(config),
+        ssl_context=None if isinstance(tls, bool) else tls,
     )
 
 

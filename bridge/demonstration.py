@@ -10,8 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bridge.check import open_direct
-from bridge.composition import bridging
+from bridge.composition import bridging, open_direct
 from bridge.config import Config
 from bridge.demo.corpus import Document, build_corpus
 from bridge.demo.questions import Question, load_questions
