@@ -99,7 +99,9 @@ def evaluate(  # noqa: PLR0913 - one parameter for each option
     index: Annotated[str | None, typer.Option(help="Index to search; named after the folder by default.")] = None,
     bridge: Annotated[str | None, typer.Option(help="URL of a running bridge; one is started here by default.")] = None,
     split: Annotated[str, typer.Option(help="Judgments to use: the name of a file in qrels/.")] = "test",
-    measures: Annotated[list[str] | None, typer.Option(help="Measures as ir-measures names them; repeatable.")] = None,
+    measures: Annotated[
+        list[str] | None, typer.Option(help="Measures, as ir-measures names them, separated by spaces.")
+    ] = None,
     body: Annotated[Path | None, typer.Option(help="JSON search body with {{query}} where the words go.")] = None,
     depth: Annotated[int, typer.Option(help="Hits of each search.")] = 100,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the report as JSON, too.")] = None,
@@ -123,7 +125,7 @@ def evaluate(  # noqa: PLR0913 - one parameter for each option
             dataset=dataset,
             split=split,
             index=index or dataset.resolve().name.lower(),
-            measures=tuple(measures or ()),
+            measures=tuple(name for value in measures or () for name in value.split()),
             body=body,
             depth=depth,
             json_file=json_file,

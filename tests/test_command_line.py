@@ -193,10 +193,11 @@ def test_check_names_every_problem() -> None:
 def test_evaluate_loads_searches_and_reports(opensearch_url: str, dataset: Path, tmp_path: Path) -> None:
     """The table and the JSON say what the bridge gains on judged queries; the index is made where it is missing."""
     report, runs = tmp_path / "report.json", tmp_path / "runs"
-    arguments = ("evaluate", str(dataset), "--upstream", opensearch_url, "--measures", "RR@10")
+    arguments = ("evaluate", str(dataset), "--upstream", opensearch_url, "--measures", "RR@10 nDCG@3")
     result = run(*arguments, "--json", str(report), "--runs", str(runs))
     assert result.returncode == 0, result.stderr
     assert "RR@10" in result.stdout
+    assert "nDCG@3" in result.stdout
     content = json.loads(report.read_text())
     assert content["outcomes"] == {"applied": 2}
     assert content["per_query"]["q1"]["measures"]["RR@10"] == {"direct": 0.5, "bridged": 1.0}
