@@ -146,14 +146,14 @@ def demo(
 ) -> None:
     """Start an engine and a bridge, and show searches before and after."""
     from bridge.demo.engine import running_opensearch  # noqa: PLC0415 - needed by this command alone
-    from bridge.demonstration import demonstrate, make_corpus  # noqa: PLC0415 - likewise
+    from bridge.demonstration import demonstrate, make_corpus, told_step_by_step  # noqa: PLC0415 - likewise
 
     console = _console()
     with _errors_told(), ExitStack() as stack:
         corpus, questions = make_corpus(console)
         if upstream is None:
-            engine = running_opensearch(report=lambda line: console.print(line, markup=False, highlight=False))
-            upstream = stack.enter_context(engine).url
+            with told_step_by_step(console) as report:
+                upstream = stack.enter_context(running_opensearch(report=report)).url
         flags = {"upstream": upstream, "listen": _free_address(listen), "model": model}
         settings = load(flags, None, os.environ)
         logs.configure(settings.log_level, settings.log_format)

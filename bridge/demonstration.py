@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import platform
 import tempfile
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from bridge.composition import bridging, open_direct
 from bridge.config import Config
@@ -32,6 +33,16 @@ def make_corpus(console: Console) -> tuple[tuple[Document, ...], tuple[Question,
         highlight=False,
     )
     return corpus, questions
+
+
+@contextmanager
+def told_step_by_step(console: Console) -> Iterator[Callable[[str], None]]:
+    """Tells what is being waited for: in one line that changes on a terminal, else in a line each."""
+    if not console.is_terminal:
+        yield lambda line: console.print(line, markup=False, highlight=False)
+        return
+    with console.status("") as status:
+        yield lambda line: status.update(escape(line))
 
 
 async def demonstrate(

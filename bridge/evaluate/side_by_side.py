@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Literal
 
 import msgspec
 from rich.box import SIMPLE_HEAD
@@ -14,12 +13,6 @@ from rich.table import Table
 from bridge.evaluate.client import SearchClient, quote_index
 
 LABEL_CHARS = 60
-_COLUMNS: tuple[tuple[str, Literal["left", "right"], int], ...] = (
-    ("", "right", 2),
-    ("direct", "left", 10),
-    ("bridged", "left", 10),
-    ("was", "right", 3),
-)
 
 
 class _Hit(msgspec.Struct):
@@ -60,9 +53,11 @@ async def search_both(direct: SearchClient, bridged: SearchClient, index: str, b
 
 def table(pages: SideBySide, title: str, marked: Collection[str] = ()) -> Table:
     """Both pages as a table for the terminal; ``marked`` hits stand out."""
-    shown = Table(title=escape(title), title_justify="left", box=SIMPLE_HEAD)
-    for column, justify, min_width in _COLUMNS:
-        shown.add_column(column, justify=justify, min_width=min_width, no_wrap=True)
+    shown = Table(title=escape(title), title_justify="left", box=SIMPLE_HEAD, expand=True)
+    shown.add_column("", justify="right", no_wrap=True)
+    shown.add_column("direct", ratio=1, no_wrap=True)  # both share what is left of the width
+    shown.add_column("bridged", ratio=1, no_wrap=True)
+    shown.add_column("was", justify="right", no_wrap=True)
     places = {hit_id: place for place, hit_id in enumerate(pages.direct, start=1)}
     rows = max(len(pages.direct), len(pages.bridged))
     for place in range(1, rows + 1):
