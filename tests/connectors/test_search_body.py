@@ -174,6 +174,7 @@ def test_a_widened_body_keeps_its_bytes() -> None:
         (request(MATCH | {"stored_fields": "*"}), ()),
         (request(MATCH | {"_source": False, "collapse": {"field": "title"}}), ()),
         (request(MATCH, "?filter_path=-hits.hits._source.body"), ("title",)),
+        (request({"query": {"multi_match": {"query": "fox", "fields": ["t*"]}}, "stored_fields": ["b*"]}), ()),
         (request({"query": {"query_string": {"query": "fox"}}, "_source": False}), ("*",)),
         (request({"query": {"query_string": {"query": "fox"}}, "_source": ["n"]}), ()),
         (request({"query": {"query_string": {"query": "fox"}}, "_source": False, "fields": ["n"]}), ()),
