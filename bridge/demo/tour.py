@@ -39,7 +39,8 @@ async def show_searches(
 ) -> None:
     """Prints the first pages of a few questions, direct and bridged, with the judged answers marked."""
     template = multi_match("title", "text")
-    console.print("\n[bold]Before and after[/] ([bold green]*[/] marks what a person judged to answer the question)")
+    marks = "[bold green]*[/] is judged to answer or to help; 'was' is the place in the direct order"
+    console.print(f"\n[bold]Before and after[/], a few of {len(questions)} questions ({marks})")
     for question in questions[:: max(1, len(questions) // SHOWN_QUESTIONS)][:SHOWN_QUESTIONS]:
         pages = await search_both(direct, bridged, INDEX, template.fill(question.text, PAGE))
         console.print(table(pages, question.text, question.judgments))
@@ -48,7 +49,7 @@ async def show_searches(
 def show_how_to_try(engine_url: str, bridge_url: str, console: Console) -> None:
     """Prints the same search for both addresses, to copy and paste."""
     console.print("\n[bold]Try it[/]: the same search, straight to the engine and through the bridge")
-    query = '{"query": {"multi_match": {"query": "make a word plural", "fields": ["title", "text"]}}, "size": 5}'
+    query = '{"query": {"multi_match": {"query": "copy a folder with everything in it", "fields": ["title", "text"]}}, "size": 5}'
     for url in (engine_url, bridge_url):
         command = (
             f"curl -si '{url}/{INDEX}/_search?pretty&filter_path=hits.hits._id,hits.hits._score' "
