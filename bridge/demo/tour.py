@@ -49,7 +49,8 @@ async def show_searches(
 def show_how_to_try(engine_url: str, bridge_url: str, console: Console) -> None:
     """Prints the same search for both addresses, to copy and paste."""
     console.print("\n[bold]Try it[/]: the same search, straight to the engine and through the bridge")
-    query = '{"query": {"multi_match": {"query": "copy a folder with everything in it", "fields": ["title", "text"]}}, "size": 5}'
+    words = "copy a folder with everything in it"
+    query = f'{{"query": {{"multi_match": {{"query": "{words}", "fields": ["title", "text"]}}}}, "size": 5}}'
     for url in (engine_url, bridge_url):
         command = (
             f"curl -si '{url}/{INDEX}/_search?pretty&filter_path=hits.hits._id,hits.hits._score' "
