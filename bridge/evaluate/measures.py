@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import ir_measures
@@ -30,7 +31,7 @@ def measure(names: Sequence[str], qrels: Qrels, run: Run) -> dict[str, Values]:
     A query without hits has the value that the measure gives to finding nothing, as a rule 0.
     Expects names that passed ``check_measures``, and a run of the judged queries.
     """
-    measures = {name: ir_measures.parse_measure(name) for name in names}
+    measures = {name: _parsed(name) for name in names}
     values = {(metric.measure, metric.query_id): metric.value for metric in _calculate(measures.values(), qrels, run)}
     return {name: {query_id: values[parsed, query_id] for query_id in qrels} for name, parsed in measures.items()}
 
@@ -39,11 +40,35 @@ def _calculate(measures: Iterable[ir_measures.Measure], qrels: Qrels, run: Run) 
     return ir_measures.iter_calc(list(set(measures)), qrels, list(lines(run)))
 
 
+def _parsed(name: str) -> ir_measures.Measure:
+    """The measure of ``Name(parameter=value, ...)@value``. Raises ``ValueError``, ``TypeError`` or ``KeyError``.
+
+    ir-measures can do this itself up to Python 3.13 only: it uses classes of ``ast`` that 3.14 has no more.
+    """
+    try:
+        node: ast.expr = ast.parse(name, mode="eval").body
+    except SyntaxError as error:
+        raise ValueError(name) from error
+    parameters = {}
+    at = None
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
+        at = ast.literal_eval(node.right)
+        node = node.left
+    if isinstance(node, ast.Call) and not node.args:
+        parameters = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in node.keywords}
+        node = node.func
+    if not isinstance(node, ast.Name):
+        raise TypeError(name)
+    kind = ir_measures.measures.registry[node.id]
+    made: ir_measures.Measure = kind(**parameters, **({kind.AT_PARAM: at} if at is not None else {}))
+    return made
+
+
 def _problem(name: str, depth: int) -> str | None:
     try:
-        parsed = ir_measures.parse_measure(name)
+        parsed = _parsed(name)
         parsed.validate_params()  # type: ignore[no-untyped-call]
-    except (ValueError, NameError, AssertionError):  # ir-measures has no error of its own
+    except (ValueError, TypeError, KeyError, AssertionError):  # ir-measures has no error of its own
         return f"{name!r} is no measure; there are nDCG@10, RR@10, R@100, P@5, AP, Success@10 and others of ir-measures"
     if not ir_measures.DefaultPipeline.supports(parsed):  # type: ignore[no-untyped-call]
         return f"{name!r} needs a package that is not installed; see the manual of ir-measures"
