@@ -25,7 +25,7 @@ from connectors.base import Policy, ScorePolicy, TextField
 ENVIRONMENT_PREFIX = "RERANK_BRIDGE_"
 MIB = 1024 * 1024
 _MAX_PORT = 65_535
-_CREDENTIALS = re.compile(r"//[^/@]*@")
+_CREDENTIALS = re.compile(r"^(\w+://)?.*@", re.DOTALL)
 
 
 class TextFieldConfig(BaseModel):
@@ -226,13 +226,19 @@ def _matches(pattern: str, indices: tuple[str, ...]) -> bool:
 
 
 def _check_address(address: str) -> None:
-    parts = urlsplit(address)
-    address = _CREDENTIALS.sub("//...@", address)  # for the messages below
+    shown = _CREDENTIALS.sub(r"\1...@", address)
+    try:
+        parts = urlsplit(address)
+        port = parts.port  # raises where it is none
+    except ValueError:  # whose text would quote what may be a password
+        port = 0
+    if port == 0 or "@" in parts.path:
+        hint = "; in a password, / is written %2F, # %23 and ? %3F" if shown != address else ""
+        raise ValueError(f"{shown!r} has no host and port that can be read{hint}")
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError(f"{address!r} is not an http:// or https:// address")
+        raise ValueError(f"{shown!r} is not an http:// or https:// address")
     if parts.query or parts.fragment:
-        raise ValueError(f"{address!r} must not carry a query string or fragment")
-    _ = parts.port  # raises ValueError where it is out of range
+        raise ValueError(f"{shown!r} must not carry a query string or fragment")
 
 
 def split_listen(value: str) -> tuple[str, int]:
