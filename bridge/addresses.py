@@ -70,10 +70,13 @@ class Rotation:
         now = self._clock()
         return tuple(sorted(rotated, key=lambda address: self._out_until.get(address, now) > now))
 
-    def unreachable(self, address: Address) -> None:
-        """Leaves an address out for a while."""
-        self._out_until[address] = self._clock() + self._retry_after_s
+    def unreachable(self, address: Address) -> bool:
+        """Leaves an address out for a while. Whether that is news: it was in, or its time was over."""
+        now = self._clock()
+        is_news = self._out_until.get(address, now) <= now
+        self._out_until[address] = now + self._retry_after_s
+        return is_news
 
-    def reached(self, address: Address) -> None:
-        """Takes an address in again."""
-        self._out_until.pop(address, None)
+    def reached(self, address: Address) -> bool:
+        """Takes an address in again. Whether it was out."""
+        return self._out_until.pop(address, None) is not None

@@ -139,7 +139,9 @@ class Config(BaseModel):
         "force merge is silent; clients that leave end their request at once.",
     )
     upstream_retry_after_s: float = Field(
-        10.0, gt=0, description="Seconds for which an address that could not be reached is left out."
+        10.0,
+        gt=0,
+        description="Seconds for which an address that could not be reached, or was silent for too long, is left out.",
     )
     upstream_connections: int = Field(
         1_000, ge=1, description="Connections to the engine at most, over all addresses; further requests wait."

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Self
 
 import aiohttp
+import structlog
 
 from bridge.addresses import Address, Rotation, basic, parse_address
 from bridge.config import Config
@@ -26,6 +27,8 @@ from connectors.base import Headers, Reply, Request, header
 
 _NO_CONNECTION = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 """Nothing was sent: another address may be tried."""
+
+_log = structlog.get_logger(__name__)
 
 _PROBLEMS: tuple[tuple[type[BaseException], int, str], ...] = (
     (aiohttp.ConnectionTimeoutError, 504, "connecting to the engine timed out"),
@@ -132,12 +135,21 @@ class Upstream:
                     allow_redirects=False,
                 )
             except _NO_CONNECTION as error:
-                self._rotation.unreachable(address)
+                self._leave_out(address, error)
                 failure = error
+            except aiohttp.SocketTimeoutError as error:
+                self._leave_out(address, error)  # for others: the engine may have done what this one asks
+                raise
             else:
-                self._rotation.reached(address)
+                if self._rotation.reached(address):
+                    _log.info("address answers again", address=str(address))
                 return response
         raise failure
+
+    def _leave_out(self, address: Address, error: aiohttp.ClientError) -> None:
+        if self._rotation.unreachable(address):
+            problem = next(problem for kind, _, problem in _PROBLEMS if isinstance(error, kind))
+            _log.warning("address left out", address=str(address), problem=problem)
 
     def _authorized(self, headers: Headers, address: Address) -> Headers:
         own = address.authorization or self._authorization

@@ -8,6 +8,7 @@ import gzip
 from pathlib import Path
 
 import pytest
+import structlog
 
 from bridge.config import Config
 from bridge.errors import ConfigError, ReplyTooLargeError, UpstreamError
@@ -200,6 +201,39 @@ async def test_an_address_that_is_down_is_left_out_and_tried_again(upstreams: Up
             await send(upstream)
             await send(upstream)
             assert (len(up.requests), len(down.requests)) == (6, 1)
+
+
+async def test_an_address_that_is_silent_is_left_out(upstreams: Upstreams) -> None:
+    """An engine that hangs costs one search its answer, and the next ones go elsewhere until its time is over."""
+
+    async def stays_silent(conversation: Conversation) -> None:
+        await conversation.client_left()
+
+    async with RawEngine(answer=stays_silent) as hung, RawEngine() as well:
+        upstream = await upstreams.open(hung, well, upstream_read_timeout_s=0.2)
+        with pytest.raises(UpstreamError, match="silent"):
+            await send(upstream)
+        for _ in range(3):
+            await send(upstream)
+        assert (len(hung.requests), len(well.requests)) == (1, 3)
+
+
+async def test_which_address_is_left_out_is_logged_once(upstreams: Upstreams) -> None:
+    """An operator reads which node is down, not at every search, and when it answers again."""
+    async with RawEngine() as up, RawEngine() as down:
+        upstream = await upstreams.open(down, up)
+        await down.__aexit__()
+        with structlog.testing.capture_logs() as logs:
+            for _ in range(3):
+                await send(upstream)
+            async with down:
+                upstreams.now += 10.0
+                await send(upstream)
+                await send(upstream)
+    assert [(line["event"], line["address"]) for line in logs] == [
+        ("address left out", down.url),
+        ("address answers again", down.url),
+    ]
 
 
 async def test_addresses_that_are_all_down_are_tried_before_giving_up(upstreams: Upstreams) -> None:
