@@ -45,20 +45,23 @@ class Example:
 
 async def check(config: Config, example: Example, console: Console) -> bool:
     """Whether all is well; prints each finding, and what to do about it."""
-    engine_is_well = await _check_engine(config, console)
+    answering = tuple([address for address in config.upstream if await _answers(config, address, console)])
     model = await _load_model(config, console)
-    return engine_is_well and model is not None and await _check_search(config, model, example, console)
-
-
-async def _check_engine(config: Config, console: Console) -> bool:
-    addresses = ", ".join(str(parse_address(address)) for address in config.upstream)
-    try:
-        async with Upstream(config) as upstream:
-            engine = await identify(config.model_copy(update={"engine": "auto"}), upstream)
-    except BridgeError as error:
-        _say(console, "engine", f"[red]{escape(f'{addresses}: {error}')}[/]")
+    if model is None or not answering:
         return False
-    _say(console, "engine", escape(f"{addresses} answers: {engine}"))
+    reachable = config.model_copy(update={"upstream": answering})
+    return await _check_search(reachable, model, example, console) and answering == config.upstream
+
+
+async def _answers(config: Config, address: str, console: Console) -> bool:
+    alone = config.model_copy(update={"upstream": (address,), "engine": "auto"})
+    try:
+        async with Upstream(alone) as upstream:
+            engine = await identify(alone, upstream)
+    except BridgeError as error:
+        _say(console, "engine", f"[red]{escape(str(error))}[/]")
+        return False
+    _say(console, "engine", escape(f"{parse_address(address)} answers: {engine}"))
     return True
 
 

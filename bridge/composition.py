@@ -11,7 +11,7 @@ import msgspec
 
 from bridge.addresses import parse_address
 from bridge.config import Config, split_listen
-from bridge.errors import ConfigError
+from bridge.errors import ConfigError, UpstreamError
 from bridge.evaluate.client import SearchClient, open_client
 from bridge.exchange import Exchange
 from bridge.gateway import SearchExchange
@@ -29,6 +29,7 @@ from connectors.opensearch import OpenSearch
 
 MIB = 1024 * 1024
 _MAX_INFO_BYTES = MIB
+_INFO_TIMEOUT_S = 30.0  # what the engines' own clients wait for an answer
 _TIMEOUT_S = {"cpu": 3.0, "cuda": 1.0}
 _BATCH_TOKENS = {"cpu": 4_096, "cuda": 16_384}
 _RULES: dict[ModelKind, Rule] = {"bi-encoder": Rule("blend", 0.7), "cross-encoder": Rule("model", 1.0)}
@@ -85,15 +86,22 @@ async def bridging(config: Config, loaded: Model | None = None) -> AsyncIterator
                 yield Bridge(running, engine, model)
 
 
-async def identify(config: Config, upstream: Upstream) -> Engine:
+async def identify(config: Config, upstream: Upstream, timeout_s: float = _INFO_TIMEOUT_S) -> Engine:
     """The engine, as configured or as its ``GET /`` says.
 
     A configured one is not asked, so that a bridge can start before its engine.
-    Raises ``ConfigError``, ``UpstreamError``.
+    Raises ``ConfigError``, and ``UpstreamError``, which names the addresses.
     """
     if config.engine != "auto":
         return Engine(next(kind() for kind in _CONNECTORS if kind.name == config.engine), "")
-    reply = await upstream.send(Request("GET", "/", (("Accept", "application/json"),)), limit_bytes=_MAX_INFO_BYTES)
+    question = Request("GET", "/", (("Accept", "application/json"),))
+    try:
+        async with asyncio.timeout(timeout_s):
+            reply = await upstream.send(question, limit_bytes=_MAX_INFO_BYTES)
+    except TimeoutError as error:
+        raise UpstreamError(504, f"{_addresses(config)}: no answer to GET / in {timeout_s:g} seconds") from error
+    except UpstreamError as error:
+        raise UpstreamError(error.status, f"{_addresses(config)}: {error.problem}") from error
     info = _json_object(reply)
     for kind in _CONNECTORS:
         connector = kind()
@@ -111,11 +119,14 @@ async def load_model(config: Config) -> Model:
 
 
 def _unknown_engine(config: Config, status: int) -> str:
-    addresses = ", ".join(str(parse_address(address)) for address in config.upstream)
     return (
-        f"{addresses} answered GET / with {status}, which does not tell what engine it is: say so with --engine "
-        f"{' or '.join(kind.name for kind in _CONNECTORS)}, or give credentials that may ask it"
+        f"{_addresses(config)} answered GET / with {status}, which does not tell what engine it is: say so with "
+        f"--engine {' or '.join(kind.name for kind in _CONNECTORS)}, or give credentials that may ask it"
     )
+
+
+def _addresses(config: Config) -> str:
+    return ", ".join(str(parse_address(address)) for address in config.upstream)
 
 
 def open_direct(config: Config) -> AbstractAsyncContextManager[SearchClient]:

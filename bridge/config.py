@@ -59,7 +59,9 @@ class Config(BaseModel):
         "turns. A path prefix and `user:password@` are allowed.",
     )
     engine: Literal["auto", "opensearch", "elasticsearch"] = Field(
-        "auto", description="The engine's kind; `auto` asks it."
+        "auto",
+        description="The engine's kind; `auto` asks it, so that it must be up when the bridge starts. One that is "
+        "named is not asked.",
     )
     listen: str = Field(
         "127.0.0.1:9400", description="Address and port that clients connect to; port 0 takes a free one."

@@ -144,7 +144,7 @@ def test_all_mistakes_of_a_configuration_are_told_at_once(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["serve", "--upstream", "http://127.0.0.1:9"], 1, "the engine refused the connection"),
+        (["serve", "--upstream", "http://127.0.0.1:9"], 1, "http://127.0.0.1:9: the engine refused the connection"),
         (
             ["serve", "--upstream", "http://127.0.0.1:9", "--engine", "opensearch", "--model", "nope"],
             1,
@@ -179,6 +179,15 @@ def test_check_says_what_would_work(opensearch_url: str, index: str) -> None:
     result = run("check", "--upstream", opensearch_url, "--index", index, "--query", QUESTION)
     assert result.returncode == 0, result.stderr
     for words in ("answers: opensearch 3.", "embedded, a bi-encoder, runs on", "X-Rerank: applied", "Loaf"):
+        assert words in result.stdout
+
+
+def test_check_asks_each_address(opensearch_url: str, index: str) -> None:
+    """A node that is down is named and makes the exit code 1; the search is tried at the others, as a bridge does."""
+    addresses = f"http://127.0.0.1:9,{opensearch_url}"
+    result = run("check", "--upstream", addresses, "--index", index, "--query", QUESTION)
+    assert result.returncode == 1
+    for words in ("http://127.0.0.1:9: the engine refused", f"{opensearch_url} answers", "X-Rerank: applied", "Loaf"):
         assert words in result.stdout
 
 
