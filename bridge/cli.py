@@ -115,7 +115,8 @@ def evaluate(  # noqa: PLR0913 - one parameter for each option
 
     The bridge that is started here waits for the model as long as it takes, unless score_timeout_s is configured.
     """
-    from bridge.evaluate import command  # noqa: PLC0415 - needed by this command alone, and slow to import
+    with _needs("models,evaluate"):
+        from bridge.evaluate import command  # noqa: PLC0415 - needed by this command alone, and slow to import
 
     with _errors_told():
         flags = {"upstream": upstream, "engine": engine, "model": model, "window": window, "listen": "127.0.0.1:0"}
@@ -145,8 +146,9 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="End after the table.")] = False,
 ) -> None:
     """Start an engine and a bridge, and show searches before and after."""
-    from bridge.demo.engine import running_opensearch  # noqa: PLC0415 - needed by this command alone
-    from bridge.demonstration import demonstrate, make_corpus, told_step_by_step  # noqa: PLC0415 - likewise
+    with _needs("models,demo,evaluate"):
+        from bridge.demo.engine import running_opensearch  # noqa: PLC0415 - needed by this command alone
+        from bridge.demonstration import demonstrate, make_corpus, told_step_by_step  # noqa: PLC0415 - likewise
 
     console = _console()
     with _errors_told(), ExitStack() as stack:
@@ -216,6 +218,15 @@ def _errors_told() -> Iterator[None]:
         _fail(str(error), 1)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+
+
+@contextmanager
+def _needs(extras: str) -> Iterator[None]:
+    """Tells what to install where an import in the block fails."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        _fail(f"no package {error.name}: pip install 'rerank-bridge[{extras}]'", 1)
 
 
 def _fail(problems: str, code: int) -> NoReturn:

@@ -216,6 +216,16 @@ def test_evaluate_loads_searches_and_reports(opensearch_url: str, dataset: Path,
     ]
 
 
+@pytest.mark.parametrize("arguments", [["evaluate", "folder", "--upstream", "http://127.0.0.1:9"], ["demo", "--once"]])
+def test_a_command_whose_packages_are_missing_says_what_to_install(arguments: list[str]) -> None:
+    """Who installed the bridge without the packages to measure with reads their name, and no traceback."""
+    script = f"import sys; sys.modules['scipy'] = None; from bridge.cli import app; app({arguments})"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 1
+    assert "no package scipy: pip install 'rerank-bridge[" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_help_needs_no_torch() -> None:
     """Where the model runs elsewhere, the command line starts without the packages of the model."""
     script = (
