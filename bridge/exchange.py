@@ -181,7 +181,8 @@ class Exchange:
             return self._told(self._connector.splice(plan, page, reply, None), scores, watch)
         ranked: Order = order(page.first_stage_scores, scores, self._rule)
         reply = self._connector.splice(plan, page, reply, ranked)
-        self._telemetry.search_applied(watch.upstream_s, watch.score_s, watch.bridge_s)
+        is_whole = None not in scores
+        self._telemetry.search_applied(watch.upstream_s, watch.score_s, watch.bridge_s, is_whole=is_whole)
         return _with_headers(reply, self._applied(scores), watch)
 
     async def _score(self, plan: SearchPlan, page: HitPage, watch: _Stopwatch) -> list[float | None] | Reason:

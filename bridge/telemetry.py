@@ -18,6 +18,11 @@ class Telemetry:
         self._searches = Counter(
             "rerank_bridge_searches", "Searches by outcome.", ["outcome", "reason"], registry=self._registry
         )
+        self._partly_scored = Counter(
+            "rerank_bridge_partly_scored_searches",
+            "Reranked searches with hits that were not scored: the deadline came first, or they have no text.",
+            registry=self._registry,
+        )
         self._forwarded = Counter(
             "rerank_bridge_forwarded_requests", "Requests other than searches.", registry=self._registry
         )
@@ -40,9 +45,11 @@ class Telemetry:
         self._scored = Counter("rerank_bridge_scored_pairs", "Texts that were scored.", registry=self._registry)
         self._in_flight = Gauge("rerank_bridge_requests_in_flight", "Requests under way.", registry=self._registry)
 
-    def search_applied(self, upstream_s: float, score_s: float, bridge_s: float) -> None:
-        """Counts a reranked search and where its time went."""
+    def search_applied(self, upstream_s: float, score_s: float, bridge_s: float, *, is_whole: bool) -> None:
+        """Counts a reranked search, whether all its window was scored, and where its time went."""
         self._searches.labels("applied", "").inc()
+        if not is_whole:
+            self._partly_scored.inc()
         for part, seconds in (("upstream", upstream_s), ("score", score_s), ("bridge", bridge_s)):
             self._seconds.labels(part).observe(seconds)
 

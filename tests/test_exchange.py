@@ -163,12 +163,13 @@ async def test_a_model_that_is_too_slow() -> None:
 
 
 async def test_a_prefix_that_was_scored_in_time() -> None:
-    """What was scored in time is ordered, the rest follows in first-stage order, and the reply says so."""
+    """What was scored in time is ordered, the rest follows in first-stage order; the reply and the metrics say so."""
     model = HeldModel()
     async with exchange(model=model, limits=Limits(1.0, 100, 1)) as small:
         model.go_on(2)
         reply = await small.search()
         model.go_on()
+        assert small.counts("rerank_bridge_partly_scored_searches_total 1.0")
     assert shown(reply) == [1, 0, 2, 3, 4]
     assert reply.header("x-rerank") == "applied; window=4; model=small; scored=2"
 
