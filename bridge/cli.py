@@ -14,7 +14,7 @@ import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 import uvloop
@@ -46,9 +46,10 @@ app = typer.Typer(
 )
 
 Upstream = Annotated[str | None, typer.Option(help="Address of the engine; several are separated by commas.")]
-Engine = Annotated[Literal["auto", "opensearch", "elasticsearch"] | None, typer.Option(help="Kind of the engine.")]
+# As text: the configuration judges them, all mistakes at once.
+Engine = Annotated[str | None, typer.Option(help="auto, opensearch or elasticsearch.")]
 ModelName = Annotated[str | None, typer.Option("--model", help="embedded, a hub id, or a local folder.")]
-Window = Annotated[int | None, typer.Option(help="First-stage hits that are scored.")]
+Window = Annotated[str | None, typer.Option(metavar="INTEGER", help="First-stage hits that are scored.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="YAML or TOML file with any of the settings.")]
 
 
@@ -59,7 +60,7 @@ def serve(  # noqa: PLR0913 - one parameter for each option
     listen: Annotated[str | None, typer.Option(help="HOST:PORT that clients connect to.")] = None,
     model: ModelName = None,
     window: Window = None,
-    mode: Annotated[Literal["on", "off"] | None, typer.Option(help="off passes every search through.")] = None,
+    mode: Annotated[str | None, typer.Option(help="on; or off, which passes every search through.")] = None,
     config: ConfigFile = None,
 ) -> None:
     """Run the bridge until SIGTERM or Ctrl-C."""

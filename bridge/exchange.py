@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from traceback import format_tb
 from typing import NamedTuple, Protocol
 from urllib.parse import quote
 
@@ -18,6 +17,7 @@ import structlog
 
 from bridge.errors import DeadlineError, OverloadedError, ReplyTooLargeError, ScoringError, UpstreamError
 from bridge.headers import CONTROL_HEADER
+from bridge.logs import without_message
 from bridge.ranking import Rule, order
 from bridge.telemetry import Telemetry
 from connectors.base import Connector, HitPage, Order, PassThrough, Policy, Reason, Reply, Request, SearchPlan
@@ -190,7 +190,9 @@ class Exchange:
         try:
             return await self._scorer.score(plan.query_text, [candidate.text for candidate in page.candidates])
         except ScoringError as error:
-            _log.warning("not scored", error=type(error).__name__, problem=str(error))
+            # Late and overloaded searches come in crowds, and the metrics count them.
+            tell = _log.debug if isinstance(error, DeadlineError | OverloadedError) else _log.warning
+            tell("not scored", error=type(error).__name__, problem=str(error))
             return next(reason for kind, reason in _SCORING_REASONS if isinstance(error, kind))
         finally:
             watch.score_s += watch.since(started)
@@ -223,8 +225,7 @@ _SCORING_REASONS: tuple[tuple[type[ScoringError], Reason], ...] = (
 
 
 def _surprise(error: Exception) -> PassThrough:
-    # The frames alone: the message of an error may quote the search or its hits.
-    _log.error("unexpected", error=type(error).__name__, frames=format_tb(error.__traceback__))
+    _log.error("unexpected", **without_message(error))
     return PassThrough(Reason.INTERNAL)
 
 

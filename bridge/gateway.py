@@ -15,6 +15,7 @@ from aiohttp import web
 from bridge.client import Client
 from bridge.errors import UpstreamError
 from bridge.headers import CONTROL_HEADER
+from bridge.logs import without_message
 from bridge.status import StatusPages, is_ours
 from bridge.telemetry import Telemetry
 from bridge.upload import chained, read_up_to
@@ -77,8 +78,8 @@ class Gateway:
                 await self._fail(client, error)
             except ConnectionError:
                 client.break_off()
-            except Exception:  # noqa: BLE001 - no error of ours leaves a client without an answer
-                _log.exception("request failed", method=client.head.method, path=client.head.path)
+            except Exception as error:  # noqa: BLE001 - no error of ours leaves a client without an answer
+                _log.error("request failed", method=client.head.method, path=client.head.path, **without_message(error))
                 await self._fail(client, UpstreamError(502, "the bridge failed; its log says why"))
         return client.response
 
@@ -122,8 +123,8 @@ class Gateway:
     def _declined(self, head: Request) -> Reason | None:
         try:
             return self._exchange.declines(head)
-        except Exception:  # noqa: BLE001 - no error of ours stops a search
-            _log.exception("search not understood", path=head.path)
+        except Exception as error:  # noqa: BLE001 - no error of ours stops a search
+            _log.error("search not understood", path=head.path, **without_message(error))
             return Reason.INTERNAL
 
     async def _outcome(self, request: Request) -> Reply | PassThrough:
@@ -131,8 +132,8 @@ class Gateway:
             return await self._exchange.search(request)
         except UpstreamError:
             raise
-        except Exception:  # noqa: BLE001 - no error of ours stops a search
-            _log.exception("search not reranked", path=request.path)
+        except Exception as error:  # noqa: BLE001 - no error of ours stops a search
+            _log.error("search not reranked", path=request.path, **without_message(error))
             return PassThrough(Reason.INTERNAL)
 
     async def _skip(self, client: Client, request: Request, body: AsyncIterator[bytes] | None, reason: Reason) -> None:

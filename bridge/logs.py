@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from typing import Literal
 
 import structlog
@@ -29,3 +30,8 @@ def configure(level: Literal["debug", "info", "warning", "error"], form: Literal
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def without_message(error: Exception) -> dict[str, object]:
+    """What a log line may say of an unexpected error: its message might quote a search or its hits."""
+    return {"error": type(error).__name__, "frames": traceback.format_tb(error.__traceback__)}

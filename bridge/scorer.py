@@ -65,6 +65,7 @@ class Scorer:
         self._arrival = asyncio.Event()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
         self._worker: asyncio.Task[None] | None = None
+        self._seconds_per_token = 0.0
 
     @property
     def model_name(self) -> str:
@@ -109,14 +110,12 @@ class Scorer:
         return None if math.isinf(self._limits.timeout_s) else self._limits.timeout_s
 
     def _admit(self, query_text: str, texts: Sequence[str]) -> _Search:
-        max_tokens = self._model.max_tokens
-        waiting = deque(
-            (place, Pair(query_text, text), estimated_tokens(len(query_text) + len(text), max_tokens))
-            for place, text in enumerate(texts)
-            if text
-        )
+        pairs = ((place, Pair(query_text, text)) for place, text in enumerate(texts) if text)
+        waiting = deque((place, pair, self._tokens(pair)) for place, pair in pairs)
         if self._waiting_pairs() + len(waiting) > self._limits.queue_pairs:
             raise OverloadedError(f"more than {self._limits.queue_pairs} texts wait to be scored")
+        if waiting and self._waiting_s() > self._limits.timeout_s:
+            raise OverloadedError("what waits to be scored takes longer than the deadline allows")
         done = asyncio.get_running_loop().create_future()
         search = _Search(self._clock() + self._limits.timeout_s, waiting, [None] * len(texts), len(waiting), done)
         if waiting:
@@ -128,10 +127,18 @@ class Scorer:
         self._telemetry.waiting_pairs(self._waiting_pairs())
         return search
 
+    def _tokens(self, pair: Pair) -> int:
+        return estimated_tokens(len(pair.query_text) + len(pair.text), self._model.max_tokens)
+
     def _dismiss(self, search: _Search) -> None:
         if search in self._searches:
             self._searches.remove(search)
         self._telemetry.waiting_pairs(self._waiting_pairs())
+
+    def _waiting_s(self) -> float:
+        """Seconds until the model is done with what waits now, at its speed in the last batch."""
+        tokens = sum(tokens for search in self._searches for *_, tokens in search.waiting)
+        return tokens * self._seconds_per_token
 
     def _waiting_pairs(self) -> int:
         return sum(len(search.waiting) for search in self._searches)
@@ -158,12 +165,14 @@ class Scorer:
     async def _run(self, batch: Sequence[tuple[_Search, int, Pair]]) -> None:
         pairs = [pair for _, _, pair in batch]
         loop = asyncio.get_running_loop()
+        started = self._clock()
         try:
             scores = _checked(await loop.run_in_executor(self._thread, self._model.score, pairs), len(pairs))
         except Exception as error:  # noqa: BLE001 - whatever a model raises, every waiter gets its answer
             for search, _, _ in batch:
                 _fail(search, error if isinstance(error, ScoringError) else ScoringError(type(error).__name__))
             return
+        self._seconds_per_token = (self._clock() - started) / sum(map(self._tokens, pairs))
         self._telemetry.pairs_scored(len(pairs))
         for (search, place, _), score in zip(batch, scores, strict=True):
             search.scores[place] = score

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Protocol
 
-from bridge.errors import DeadlineError
+from bridge.errors import DeadlineError, OverloadedError
 
 CUT_HOLDS_S = 60.0
 """A person pages on within a minute; then a search may find a model that is faster by now."""
@@ -41,8 +41,8 @@ class Scoring(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    scores: Scores | None
-    """None where the deadline came before any order was known."""
+    scores: Scores | DeadlineError | OverloadedError
+    """An error where no order was known in time."""
     holds_until: float
 
 
@@ -72,8 +72,8 @@ class WindowScores:
         answer = self._known(key)
         if answer is None:
             return await self._join(key, query_text, texts)
-        if answer.scores is None:
-            raise DeadlineError("another page of this search came too late")
+        if isinstance(answer.scores, Exception):
+            raise type(answer.scores)("so it was with another page of this search")
         return list(answer.scores)
 
     def _known(self, key: bytes) -> _Answer | None:
@@ -102,8 +102,8 @@ class WindowScores:
     async def _run(self, key: bytes, query_text: str, texts: Sequence[str]) -> list[float | None]:
         try:
             scores = await self._scoring.score(query_text, texts)
-        except DeadlineError:
-            self._remember(key, _Answer(None, self._clock() + CUT_HOLDS_S))
+        except (DeadlineError, OverloadedError) as error:
+            self._remember(key, _Answer(error.with_traceback(None), self._clock() + CUT_HOLDS_S))
             raise
         is_whole = all(score is not None for score, text in zip(scores, texts, strict=True) if text)
         self._remember(key, _Answer(tuple(scores), float("inf") if is_whole else self._clock() + CUT_HOLDS_S))

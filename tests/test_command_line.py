@@ -134,10 +134,17 @@ def test_all_mistakes_of_a_configuration_are_told_at_once(tmp_path: Path) -> Non
     """Flags, environment and file are checked together: one run, every problem with its place, exit 2."""
     file = tmp_path / "bridge.yaml"
     file.write_text("window: many\nno_such: 1\n")
-    result = run("serve", "--config", str(file), "--listen", "nowhere", RERANK_BRIDGE_MODE="maybe")
+    result = run("serve", "--config", str(file), "--listen", "nowhere", "--engine", "solar", RERANK_BRIDGE_MODE="maybe")
     assert result.returncode == 2
     assert "Traceback" not in result.stderr
-    for problem in ("upstream is missing", f"{file}: window", f"{file}: no_such", "--listen", "RERANK_BRIDGE_MODE"):
+    for problem in (
+        "upstream is missing",
+        f"{file}: window",
+        f"{file}: no_such",
+        "--listen",
+        "--engine",
+        "RERANK_BRIDGE_MODE",
+    ):
         assert problem in result.stderr
 
 

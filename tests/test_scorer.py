@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from bridge.errors import DeadlineError, OverloadedError, ScoringError
-from bridge.models.base import Model
+from bridge.models.base import Model, Pair
 from bridge.scorer import Limits, Scorer
 from bridge.telemetry import Telemetry
 from tests.doubles.small_models import GivenModel, HeldModel, LengthModel
@@ -209,3 +209,24 @@ async def test_scores_and_waiting_texts_are_counted() -> None:
         await search
         assert b"rerank_bridge_waiting_pairs 0.0" in telemetry.exposition()
         assert b"rerank_bridge_scored_pairs_total 3.0" in telemetry.exposition()
+
+
+async def test_a_search_that_could_not_be_scored_in_time_is_told_so_at_once() -> None:
+    """Behind more than the model does within the deadline, a client gets the engine's page now and not in a while."""
+    now = 0.0
+
+    class SlowModel(LengthModel):
+        def score(self, pairs: Sequence[Pair]) -> Sequence[float]:
+            nonlocal now
+            now += 1.0
+            return super().score(pairs)
+
+    limits = Limits(timeout_s=3.0, queue_pairs=100, batch_tokens=1)
+    async with Scorer(SlowModel(), limits, Telemetry(), clock=lambda: now) as running:
+        assert await running.score("q", ["a"]) == [1.0]
+        ahead = asyncio.create_task(running.score("q", ["a"] * 4))
+        await asyncio.sleep(0)
+        with pytest.raises(OverloadedError, match="longer than the deadline"):
+            await running.score("q", ["a", "b"])
+        assert await ahead == [1.0] * 4
+        assert await running.score("q", ["a", "b"]) == [1.0, 1.0]

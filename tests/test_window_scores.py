@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from bridge.errors import DeadlineError, ScoringError
+from bridge.errors import DeadlineError, OverloadedError, ScoringError
 from bridge.window_scores import CUT_HOLDS_S, MAX_WINDOWS, WindowScores
 
 TEXTS = ["a", "bb", ""]
@@ -76,11 +76,12 @@ async def test_whole_scores_are_kept_and_not_asked_for_again() -> None:
     assert scoring.calls == 1
 
 
-async def test_a_deadline_without_any_order_holds_for_the_next_page() -> None:
-    """After a first page in first-stage order, page two is in first-stage order as well."""
-    scores = WindowScores(SmallScoring(DeadlineError("late"), [1.0, 2.0, None]), Clock())
+@pytest.mark.parametrize("failure", [DeadlineError("late"), OverloadedError("full")])
+async def test_a_first_page_without_any_order_is_followed_by_such_a_page(failure: ScoringError) -> None:
+    """After a first page in first-stage order, page two is in first-stage order as well, for the same reason."""
+    scores = WindowScores(SmallScoring(failure, [1.0, 2.0, None]), Clock())
     for _ in range(2):
-        with pytest.raises(DeadlineError):
+        with pytest.raises(type(failure)):
             await scores.score("q", TEXTS)
 
 
