@@ -90,6 +90,12 @@ from its parent. Fields are joined by new lines, lists by commas.
 
 A hit that has none of these fields is not scored; it stands behind the scored ones of the window.
 
+## What a model does not know
+
+A model reads words. Where a search ranks by more than words (`function_score`, boosted clauses, popularity, freshness),
+the rerank window is reordered by the model's view: with `ranking: blend` the engine's scores keep a share, set by
+`blend_weight`; `X-Rerank: off` or `mode: off` leaves the engine's order alone.
+
 ## Reasons to pass a search through
 
 {reasons}
