@@ -33,7 +33,7 @@ _log = structlog.get_logger(__name__)
 _PROBLEMS: tuple[tuple[type[BaseException], int, str], ...] = (
     (aiohttp.ConnectionTimeoutError, 504, "connecting to the engine timed out"),
     (asyncio.TimeoutError, 504, "the engine was silent for too long"),
-    (aiohttp.ClientConnectorCertificateError, 502, "the engine's certificate is not trusted"),
+    (aiohttp.ClientConnectorCertificateError, 502, "the engine's certificate is not trusted (see upstream_ca_file)"),
     (aiohttp.ClientConnectorSSLError, 502, "no TLS connection to the engine could be made"),
     (aiohttp.ClientConnectorDNSError, 502, "the engine's host name is not known"),
     (aiohttp.ClientConnectorError, 502, "the engine refused the connection"),

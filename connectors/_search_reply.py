@@ -167,6 +167,8 @@ def _page(plan: SearchPlan, parts: _Parts) -> HitPage:
     candidates = tuple(_candidates(plan, parts.hits[: plan.window]))
     if not any(candidate.text for candidate in candidates):
         return HitPage((), known, Reason.NO_TEXT, parts)
+    if len({candidate.text for candidate in candidates}) == 1:
+        return HitPage((), known, Reason.SAME_TEXT, parts)
     return HitPage(candidates, known, None, parts)
 
 

@@ -98,6 +98,7 @@ class Reason(StrEnum):
     COLLAPSE_INNER_HITS = "collapse-inner-hits"
     STORED_FIELDS_NONE = "stored-fields-none"
     NO_TEXT = "no-text"
+    SAME_TEXT = "same-text"
     TOO_FEW_HITS = "too-few-hits"
     NOT_SCORED = "not-scored"
     ENGINE_ERROR = "engine-error"

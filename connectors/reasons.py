@@ -46,6 +46,8 @@ BY_THE_REPLY: Mapping[Reason, str] = {
     Reason.REPLY_SHAPE: "The reply is not the JSON of a search.",
     Reason.TOO_FEW_HITS: "There are fewer than two hits.",
     Reason.NO_TEXT: "No hit has any text to read.",
+    Reason.SAME_TEXT: "All hits have the same text in the fields that are read, so that no model can tell them apart; "
+    "as when the longest words of a query were matched in a field of codes. Name the fields in `text_fields`.",
     Reason.NOT_SCORED: "The engine gave hits without a score.",
 }
 

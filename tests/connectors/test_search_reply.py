@@ -251,6 +251,10 @@ def test_shards_that_failed(query: str, failures: Any, reason: Reason | None) ->
         (envelope([hit("0", 1.0), hit("1", "1.0")], 1.0), Reason.NOT_SCORED),
         (envelope([hit("0", 10**60), hit("1", 1.0)], 1.0), Reason.NOT_SCORED),
         (envelope([hit("0", 2.0, _source={}), hit("1", 1.0, _source={"n": 5})], 2.0), Reason.NO_TEXT),
+        (
+            envelope([hit("0", 2.0, _source={"title": "a"}), hit("1", 1.0, _source={"title": "a"})], 2.0),
+            Reason.SAME_TEXT,
+        ),
     ],
 )
 def test_hits_that_can_not_be_ranked(body: Any, reason: Reason) -> None:
