@@ -15,24 +15,12 @@ from bridge.composition import bridging, identify, load_model, open_direct
 from bridge.config import Config
 from bridge.errors import BridgeError
 from bridge.evaluate.client import SearchClient, open_client
-from bridge.evaluate.side_by_side import search_both, table
+from bridge.evaluate.side_by_side import search, search_both, table
 from bridge.models.base import Model
 from bridge.upstream import Upstream
 
 _EXAMPLE_WORDS = 8
 _VISIBLE_INDICES = "*,-.*"  # names with a leading dot are the engine's own by convention
-
-
-class _Hit(msgspec.Struct):
-    source: dict[str, object] = msgspec.field(name="_source", default_factory=dict)
-
-
-class _Hits(msgspec.Struct):
-    hits: list[_Hit]
-
-
-class _SearchBody(msgspec.Struct):
-    hits: _Hits
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +89,7 @@ async def _check_search(config: Config, model: Model, example: Example, console:
 
 
 async def _words_of_a_document(direct: SearchClient, index: str) -> str:
-    answer = await direct.send("POST", f"{index}/_search", msgspec.json.encode({"size": 20}))
-    hits = direct.read(answer, _SearchBody, "a first search").hits.hits
+    hits, _ = await search(direct, index, msgspec.json.encode({"size": 20}))
     texts = (text for hit in hits for text in hit.source.values() if isinstance(text, str))
     longest = max(texts, key=len, default="")
     words = [word for word in longest.split() if word.isalpha()]

@@ -11,7 +11,7 @@ import math
 import os
 import socket
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
@@ -66,8 +66,7 @@ def serve(  # noqa: PLR0913 - one parameter for each option
     """Run the bridge until SIGTERM or Ctrl-C."""
     with _errors_told():
         flags = {"upstream": upstream, "engine": engine, "listen": listen, "model": model, "window": window}
-        settings = load({**flags, "mode": mode}, config, os.environ)
-        logs.configure(settings.log_level, settings.log_format)
+        settings = _settings({**flags, "mode": mode}, config)
         _run(serve_until_stopped(bridging(settings), lambda bridge: typer.echo(_ready_line(settings, bridge))))
 
 
@@ -87,8 +86,7 @@ def check(  # noqa: PLR0913 - one parameter for each option
 
     with _errors_told():
         flags = {"upstream": upstream, "engine": engine, "model": model, "window": window}
-        settings = load(flags, config, os.environ)
-        logs.configure(settings.log_level, settings.log_format)
+        settings = _settings(flags, config)
         if not _run(check_all(settings, Example(index, query), _console())):
             raise typer.Exit(1)
 
@@ -121,8 +119,7 @@ def evaluate(  # noqa: PLR0913 - one parameter for each option
 
     with _errors_told():
         flags = {"upstream": upstream, "engine": engine, "model": model, "window": window, "listen": "127.0.0.1:0"}
-        settings = load(flags, config, os.environ)
-        logs.configure(settings.log_level, settings.log_format)
+        settings = _settings(flags, config)
         job = command.Job(
             dataset=dataset,
             split=split,
@@ -158,9 +155,15 @@ def demo(
             with told_step_by_step(console) as report:
                 upstream = stack.enter_context(running_opensearch(report=report)).url
         flags = {"upstream": upstream, "listen": _free_address(listen), "model": model}
-        settings = load(flags, None, os.environ)
-        logs.configure(settings.log_level, settings.log_format)
+        settings = _settings(flags, None)
         _run(demonstrate(_patient(settings), corpus, questions, once=once, console=console))
+
+
+def _settings(flags: Mapping[str, object], config: Path | None) -> Config:
+    """The configuration, its logging switched on. Raises ``ConfigError``."""
+    settings = load(flags, config, os.environ)
+    logs.configure(settings.log_level, settings.log_format)
+    return settings
 
 
 async def _evaluate(settings: Config, job: Job, bridge_url: str | None) -> None:

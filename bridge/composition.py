@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import msgspec
 
 from bridge.addresses import parse_address
-from bridge.config import Config, split_listen
+from bridge.config import MIB, Config, split_listen
 from bridge.errors import ConfigError, UpstreamError
 from bridge.evaluate.client import SearchClient, open_client
 from bridge.exchange import Exchange
@@ -27,7 +27,6 @@ from connectors.base import Connector, PassThrough, Reason, Reply, Request
 from connectors.elasticsearch import Elasticsearch
 from connectors.opensearch import OpenSearch
 
-MIB = 1024 * 1024
 _MAX_INFO_BYTES = MIB
 _INFO_TIMEOUT_S = 30.0  # what the engines' own clients wait for an answer
 _TIMEOUT_S = {"cpu": 3.0, "cuda": 1.0}

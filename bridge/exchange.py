@@ -16,7 +16,7 @@ from urllib.parse import quote
 import structlog
 
 from bridge.errors import DeadlineError, OverloadedError, ReplyTooLargeError, ScoringError, UpstreamError
-from bridge.headers import CONTROL_HEADER
+from bridge.headers import CONTROL_HEADER, skipped
 from bridge.logs import without_message
 from bridge.ranking import Rule, order
 from bridge.telemetry import Telemetry
@@ -210,11 +210,6 @@ class Exchange:
     def _told(self, reply: Reply, reason: Reason, watch: _Stopwatch) -> Reply:
         self._telemetry.search_skipped(reason)
         return _with_headers(reply, skipped(reason), watch)
-
-
-def skipped(reason: Reason) -> str:
-    """The control header's value for a search in first-stage order."""
-    return f"skipped; reason={reason.value}"
 
 
 _SCORING_REASONS: tuple[tuple[type[ScoringError], Reason], ...] = (

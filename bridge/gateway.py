@@ -14,7 +14,7 @@ from aiohttp import web
 
 from bridge.client import Client
 from bridge.errors import UpstreamError
-from bridge.headers import CONTROL_HEADER
+from bridge.headers import CONTROL_HEADER, skipped
 from bridge.logs import without_message
 from bridge.status import StatusPages, is_ours
 from bridge.telemetry import Telemetry
@@ -174,7 +174,7 @@ def _body(client: Client) -> AsyncIterator[bytes] | None:
 
 
 def _skipped(reason: Reason) -> tuple[str, str]:
-    return CONTROL_HEADER, f"skipped; reason={reason.value}"
+    return CONTROL_HEADER, skipped(reason)
 
 
 def _cause(error: UpstreamError) -> str:

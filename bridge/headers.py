@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from connectors.base import Headers, header
+from connectors.base import Headers, Reason, header
 
 CONTROL_HEADER = "X-Rerank"
 """Addressed to the bridge in a request, and from the bridge in a reply."""
@@ -17,6 +17,11 @@ _HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
 )
 _OURS = frozenset({"host", CONTROL_HEADER.lower()})
+
+
+def skipped(reason: Reason) -> str:
+    """The control header's value for a search in first-stage order."""
+    return f"skipped; reason={reason.value}"
 
 
 def decode(raw: Iterable[tuple[bytes, bytes]]) -> Headers:

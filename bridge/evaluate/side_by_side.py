@@ -15,13 +15,15 @@ from bridge.evaluate.client import SearchClient, quote_index
 LABEL_CHARS = 60
 
 
-class _Hit(msgspec.Struct):
+class Hit(msgspec.Struct):
+    """A hit and its document."""
+
     id: str = msgspec.field(name="_id")
     source: dict[str, object] = msgspec.field(name="_source", default_factory=dict)
 
 
 class _Hits(msgspec.Struct):
-    hits: list[_Hit]
+    hits: list[Hit]
 
 
 class _SearchBody(msgspec.Struct):
@@ -41,14 +43,21 @@ class SideBySide:
     """Hit id -> a few words by which a person knows the hit."""
 
 
+async def search(client: SearchClient, index: str, body: bytes) -> tuple[list[Hit], str | None]:
+    """The hits with their documents, and what the bridge said. An empty ``index`` searches them all.
+
+    Raises ``UpstreamError``.
+    """
+    answer = await client.send("POST", f"{quote_index(index)}/_search" if index else "_search", body)
+    return client.read(answer, _SearchBody, "the search").hits.hits, answer.rerank
+
+
 async def search_both(direct: SearchClient, bridged: SearchClient, index: str, body: bytes) -> SideBySide:
     """Both pages. An empty ``index`` searches them all. Raises ``UpstreamError``."""
-    path = f"{quote_index(index)}/_search" if index else "_search"
-    before, after = await direct.send("POST", path, body), await bridged.send("POST", path, body)
-    direct_hits = direct.read(before, _SearchBody, "the search").hits.hits
-    bridged_hits = bridged.read(after, _SearchBody, "the search").hits.hits
+    direct_hits, _ = await search(direct, index, body)
+    bridged_hits, rerank = await search(bridged, index, body)
     labels = {hit.id: _label(hit) for hit in (*direct_hits, *bridged_hits)}
-    return SideBySide(tuple(hit.id for hit in direct_hits), tuple(hit.id for hit in bridged_hits), after.rerank, labels)
+    return SideBySide(tuple(hit.id for hit in direct_hits), tuple(hit.id for hit in bridged_hits), rerank, labels)
 
 
 def table(pages: SideBySide, title: str, marked: Collection[str] = ()) -> Table:
@@ -76,7 +85,7 @@ def _cell(pages: SideBySide, hit_id: str, marked: Collection[str]) -> str:
     return f"[bold green]* {label}[/]" if hit_id in marked else f"  {label}"
 
 
-def _label(hit: _Hit) -> str:
+def _label(hit: Hit) -> str:
     texts = (text for text in hit.source.values() if isinstance(text, str) and text.strip())
     first = " ".join(next(texts, "").split())
     label = first if first.startswith(hit.id) else f"{hit.id}  {first}"
