@@ -58,6 +58,10 @@ class ClassifierSpec:
     """What a score is passed through; None: as the folder says, in the way of sentence-transformers."""
     max_tokens: int | None = None
     """Tokens of a pair with the special ones; None: what the folder's tokenizer was saved with."""
+    long_context_tokens: int | None = None
+    """``max_tokens`` with long context switched on; None: no more than without."""
+    estimated_max: float | None = None
+    """As in ``CausalSpec``; 0 is the plain sigmoid."""
 
 
 Spec = CausalSpec | ClassifierSpec
@@ -74,9 +78,11 @@ MXBAI_V2 = CausalSpec(
     document="document: {document}",
     after=(
         "\n",
-        "You are a search relevance expert who evaluates how well documents match search queries. For each "
-        "query-document pair, carefully analyze the semantic relationship between them, then provide your binary "
-        "relevance judgment (0 for not relevant, 1 for relevant).\nRelevance:",
+        (
+            "You are a search relevance expert who evaluates how well documents match search queries. For each "
+            "query-document pair, carefully analyze the semantic relationship between them, then provide your binary "
+            "relevance judgment (0 for not relevant, 1 for relevant).\nRelevance:"
+        ),
         "<|im_end|>\n<|im_start|>assistant\n",
     ),
     yes="1",
@@ -105,8 +111,21 @@ QWEN3_RERANKER = CausalSpec(
     query_share=(1, 1),  # the card cuts the whole from the right
 )
 
+# Package mxbai-rerank 0.1.6, class MxbaiRerankV1; sentence-transformers' CrossEncoder says the same.
 MXBAI_V1 = ClassifierSpec(activation="sigmoid")
-"""Package mxbai-rerank 0.1.6, class MxbaiRerankV1; CrossEncoder says the same."""
+
+# Cards of BAAI/bge-reranker-base, -large and -v2-m3: the logit as it is, its sigmoid where it is to be normalised, pairs
+# of 512 tokens. For v2-m3, which reads up to 8192, the authors recommend the 1024 that it was tuned with (its discussion
+# 9).
+BGE = ClassifierSpec(activation="none", max_tokens=512, estimated_max=0.0)
+BGE_M3 = replace(BGE, max_tokens=1_024, long_context_tokens=8_192)
+
+# Cards of cross-encoder/ms-marco-MiniLM-*: the logit as it is.
+MS_MARCO = ClassifierSpec(activation="none", max_tokens=512)
+
+# Cards of cross-encoder/ettin-reranker-*-v1: "Maximum Sequence Length: 7999 tokens", the head in modules of
+# sentence-transformers, trained to give the logits of mxbai-rerank-large-v2.
+ETTIN = ClassifierSpec(activation="none", max_tokens=7_999)
 
 ENTRIES: dict[str, Spec] = {
     "mixedbread-ai/mxbai-rerank-large-v2": MXBAI_V2,
@@ -114,8 +133,32 @@ ENTRIES: dict[str, Spec] = {
     "mixedbread-ai/mxbai-rerank-large-v1": MXBAI_V1,
     "mixedbread-ai/mxbai-rerank-base-v1": MXBAI_V1,
     "mixedbread-ai/mxbai-rerank-xsmall-v1": MXBAI_V1,
+    "BAAI/bge-reranker-base": BGE,
+    "BAAI/bge-reranker-large": BGE,
+    "BAAI/bge-reranker-v2-m3": BGE_M3,
+    "cross-encoder/ms-marco-MiniLM-L2-v2": MS_MARCO,
+    "cross-encoder/ms-marco-MiniLM-L4-v2": MS_MARCO,
+    "cross-encoder/ms-marco-MiniLM-L6-v2": MS_MARCO,
+    "cross-encoder/ms-marco-MiniLM-L12-v2": MS_MARCO,
+    "cross-encoder/ettin-reranker-17m-v1": ETTIN,
+    "cross-encoder/ettin-reranker-32m-v1": ETTIN,
+    "cross-encoder/ettin-reranker-68m-v1": ETTIN,
+    "cross-encoder/ettin-reranker-150m-v1": ETTIN,
+    "cross-encoder/ettin-reranker-400m-v1": ETTIN,
+    "cross-encoder/ettin-reranker-1b-v1": ETTIN,
     "Qwen/Qwen3-Reranker-0.6B": QWEN3_RERANKER,
     "Qwen/Qwen3-Reranker-4B": QWEN3_RERANKER,
     "Qwen/Qwen3-Reranker-8B": QWEN3_RERANKER,
 }
 """Hub id -> what its scores need."""
+
+ARCHITECTURES: dict[str, tuple[str, Spec]] = {
+    "qwen2": ("Qwen2ForCausalLM", MXBAI_V2),
+    "qwen3": ("Qwen3ForCausalLM", QWEN3_RERANKER),
+    "deberta-v2": ("DebertaV2ForSequenceClassification", ClassifierSpec()),
+    "bert": ("BertForSequenceClassification", ClassifierSpec()),
+    "roberta": ("RobertaForSequenceClassification", ClassifierSpec()),
+    "xlm-roberta": ("XLMRobertaForSequenceClassification", ClassifierSpec()),
+    "modernbert": ("ModernBertForSequenceClassification", ClassifierSpec()),
+}
+"""``model_type`` of a config.json -> the entry of its ``architectures``, and the spec of a folder of that kind."""

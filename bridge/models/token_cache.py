@@ -1,0 +1,67 @@
+"""The tokens of texts that were read before, by content, in a memory bound; the least recently used go first."""
+
+from __future__ import annotations
+
+from array import array
+from collections import OrderedDict
+from collections.abc import Sequence
+from hashlib import blake2b
+from threading import Lock
+
+from tokenizers import Tokenizer
+
+from bridge.models.tokens import encode, sound
+
+LIMIT_BYTES = 64 << 20
+"""Some 50,000 texts of 200 tokens: the windows of the last 500 searches with 100 hits each."""
+ENTRY_BYTES = 256
+"""What an entry takes beside its tokens (key, array, place in the order): 238 measured."""
+TOKEN_BYTES = 4
+
+
+class TokenCache:
+    """A tokenizer that remembers. Special tokens are never added; may be used from several threads."""
+
+    def __init__(self, tokenizer: Tokenizer, limit_bytes: int = LIMIT_BYTES, *, max_tokens: int | None = None) -> None:
+        self._tokenizer = tokenizer
+        self._max_tokens = max_tokens
+        self._limit_bytes = limit_bytes
+        self._bytes = 0
+        self._known: OrderedDict[bytes, array[int]] = OrderedDict()
+        self._lock = Lock()
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def encode(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
+        """The first ``max_tokens`` (or all) ids of each text: ``len(ids) == len(texts)``, same order."""
+        keys = [blake2b(sound(text).encode(), digest_size=16).digest() for text in texts]
+        found = self._find(keys)
+        new = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
+        if new:
+            read = encode(self._tokenizer, list(new.values()), special=False)
+            made = {key: array("I", ids[: self._max_tokens]) for key, ids in zip(new, read, strict=True)}
+            found |= made
+            self._keep(made)
+        return [tuple(found[key]) for key in keys]
+
+    def _find(self, keys: Sequence[bytes]) -> dict[bytes, array[int]]:
+        with self._lock:
+            found = {key: ids for key in keys if (ids := self._known.get(key)) is not None}
+            for key in found:
+                self._known.move_to_end(key)
+        return found
+
+    def _keep(self, made: dict[bytes, array[int]]) -> None:
+        with self._lock:
+            for key, ids in made.items():
+                if key not in self._known:  # another thread may have read the same text meanwhile
+                    self._known[key] = ids
+                    self._bytes += _size(ids)
+            while self._bytes > self._limit_bytes:
+                _, dropped = self._known.popitem(last=False)
+                self._bytes -= _size(dropped)
+
+
+def _size(ids: array[int]) -> int:
+    return ENTRY_BYTES + TOKEN_BYTES * len(ids)
