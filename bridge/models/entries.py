@@ -114,9 +114,8 @@ QWEN3_RERANKER = CausalSpec(
 # Package mxbai-rerank 0.1.6, class MxbaiRerankV1; sentence-transformers' CrossEncoder says the same.
 MXBAI_V1 = ClassifierSpec(activation="sigmoid")
 
-# Cards of BAAI/bge-reranker-base, -large and -v2-m3: the logit as it is, its sigmoid where it is to be normalised, pairs
-# of 512 tokens. For v2-m3, which reads up to 8192, the authors recommend the 1024 that it was tuned with (its discussion
-# 9).
+# Cards of BAAI/bge-reranker-base, -large and -v2-m3: the logit as it is, its sigmoid where it is to be normalised, 512
+# tokens. For v2-m3, which reads up to 8192, the authors recommend the 1024 that it was tuned with (its discussion 9).
 BGE = ClassifierSpec(activation="none", max_tokens=512, estimated_max=0.0)
 BGE_M3 = replace(BGE, max_tokens=1_024, long_context_tokens=8_192)
 
