@@ -22,9 +22,8 @@ TOKEN_BYTES = 4
 class TokenCache:
     """A tokenizer that remembers. Special tokens are never added; may be used from several threads."""
 
-    def __init__(self, tokenizer: Tokenizer, limit_bytes: int = LIMIT_BYTES, *, max_tokens: int | None = None) -> None:
+    def __init__(self, tokenizer: Tokenizer, limit_bytes: int = LIMIT_BYTES) -> None:
         self._tokenizer = tokenizer
-        self._max_tokens = max_tokens
         self._limit_bytes = limit_bytes
         self._bytes = 0
         self._known: OrderedDict[bytes, array[int]] = OrderedDict()
@@ -33,17 +32,17 @@ class TokenCache:
     def __len__(self) -> int:
         return len(self._known)
 
-    def encode(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
+    def encode(self, texts: Sequence[str], max_tokens: int | None = None) -> list[tuple[int, ...]]:
         """The first ``max_tokens`` (or all) ids of each text: ``len(ids) == len(texts)``, same order."""
         keys = [blake2b(sound(text).encode(), digest_size=16).digest() for text in texts]
         found = self._find(keys)
         new = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
         if new:
             read = encode(self._tokenizer, list(new.values()), special=False)
-            made = {key: array("I", ids[: self._max_tokens]) for key, ids in zip(new, read, strict=True)}
+            made = {key: array("I", ids) for key, ids in zip(new, read, strict=True)}
             found |= made
             self._keep(made)
-        return [tuple(found[key]) for key in keys]
+        return [tuple(found[key][:max_tokens]) for key in keys]
 
     def _find(self, keys: Sequence[bytes]) -> dict[bytes, array[int]]:
         with self._lock:

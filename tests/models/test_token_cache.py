@@ -25,18 +25,23 @@ def test_remembered_tokens_are_those_of_the_tokenizer(limit_bytes: int) -> None:
 def test_a_cut_text_keeps_its_first_tokens() -> None:
     """No more than ``max_tokens`` are given, whether the text is new or known."""
     (whole,) = TokenCache(TOKENIZER).encode(["how do I read a file?"])
-    cache = TokenCache(TOKENIZER, max_tokens=3)
-    assert [cache.encode(["how do I read a file?"]) for _ in range(2)] == [[whole[:3]]] * 2
+    cache = TokenCache(TOKENIZER)
+    assert [cache.encode(["how do I read a file?"], max_tokens) for max_tokens in (3, 3, None)] == [
+        [whole[:3]],
+        [whole[:3]],
+        [whole],
+    ]
 
 
 def test_the_least_recently_used_go_first() -> None:
     """Within room for two texts, one that was just used stays and the older one goes."""
-    cache = TokenCache(TOKENIZER, 2 * (ENTRY_BYTES + TOKEN_BYTES * 3), max_tokens=3)
-    for text in ("file one", "file two", "file one", "file three"):
+    (ids,) = TokenCache(TOKENIZER).encode(["file a"])
+    cache = TokenCache(TOKENIZER, 2 * (ENTRY_BYTES + TOKEN_BYTES * len(ids)))
+    for text in ("file a", "file b", "file a", "file c"):
         cache.encode([text])
     assert len(cache) == 2
     kept = list(cache._known)
-    cache.encode(["file one"])
+    cache.encode(["file a"])
     assert list(cache._known) == kept[::-1]
 
 
