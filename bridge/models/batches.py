@@ -1,18 +1,33 @@
-"""Texts of like length go through a model together, so that little padding is computed, on all cores at once."""
+"""What was read goes through a model in groups under a token budget; nothing is padded here.
+
+The budget is found when the model is loaded: as many tokens as the device's memory holds, and as it does in a
+moment, so that searches can join and deadlines are kept between batches.
+"""
 
 from __future__ import annotations
 
 import math
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+import structlog
 import torch
+from torch import Tensor
 
 CPU_GROUP_TOKENS = 2_048
-"""Tokens with padding that one core reads at once: of 256 to 16,384 the fastest with the embedded model."""
+"""Tokens that one core reads at once: of 256 to 16,384 the fastest with the embedded model."""
 CUDA_GROUP_TOKENS = 16_384
 """The default of text-embeddings-inference for a batch."""
+BATCH_S = 0.25
+"""What a batch may take: a twelfth of the default deadline on a CPU, a quarter of it on a GPU."""
+MEMORY_SHARE = 0.8
+"""Of the memory that is free once the weights are loaded; the rest is for fragments and other processes."""
+_LEAST_TOKENS = 128  # below this, a matrix product is bound by reading the weights
+_NO_HOST_MEMORY = "can't allocate memory"  # torch has no class of its own for it
+
+_log = structlog.get_logger(__name__)
 
 
 class Batches:
@@ -22,53 +37,96 @@ class Batches:
     engine that was two to six times slower, and on an idle machine no faster. The price: one text alone uses one core.
     """
 
-    def __init__(self, device: torch.device) -> None:
-        self._group_tokens = CUDA_GROUP_TOKENS if device.type == "cuda" else CPU_GROUP_TOKENS
+    def __init__(self, device: torch.device, *, token_bytes: int) -> None:
         self._workers = 1 if device.type == "cuda" else _cores()
         self._pool = ThreadPoolExecutor(self._workers, "model", initializer=torch.set_num_threads, initargs=(1,))
+        self._token_bytes = token_bytes
+        self._group_tokens = _group_tokens(device, token_bytes)
+        self._batch_tokens = self._group_tokens * self._workers
 
-    def run(self, lengths: Sequence[int], read: Callable[[list[int]], torch.Tensor]) -> torch.Tensor:
-        """What ``read`` gives for each text, on the CPU, in the order of ``lengths``, which must not be empty.
+    @property
+    def batch_tokens(self) -> int:
+        """Tokens that are best given to ``run`` at once, over all cores."""
+        return min(self._batch_tokens, self._group_tokens * self._workers)
 
-        ``read`` takes the indices of a group and gives one row for each; it is called from several threads.
+    @property
+    def activation_bytes(self) -> int:
+        """Memory that ``run`` takes at most for ``batch_tokens``, by ``token_bytes`` of each."""
+        return self.batch_tokens * self._token_bytes
+
+    def warm_up(self, score: Callable[[list[int]], object]) -> None:
+        """Score made texts of given costs twice, the second time by the clock, and set ``batch_tokens`` by the speed.
+
+        The first search then finds kernels chosen and memory at hand.
         """
-        share = math.ceil(sum(lengths) / self._workers)
-        groups = list(length_groups(lengths, min(share, self._group_tokens)))
-        rows = torch.cat(list(self._pool.map(lambda group: read(group).cpu(), groups)))
+        costs = [min(_LEAST_TOKENS, self._group_tokens)] * self._workers
+        if self._workers == 1:
+            costs *= max(1, self._group_tokens // costs[0])  # a GPU's speed shows with a full batch alone
+        score(costs)
+        started_s = time.perf_counter()
+        score(costs)
+        tokens_per_s = sum(costs) / (time.perf_counter() - started_s)
+        self._batch_tokens = max(int(tokens_per_s * BATCH_S), _LEAST_TOKENS * self._workers)
+
+    def run(self, costs: Sequence[int], read: Callable[[list[int]], Tensor]) -> Tensor:
+        """What ``read`` gives for each text, on the CPU, in the order of ``costs``, which must not be empty.
+
+        ``read`` takes the indices of a group and gives one row for each; it is called from several threads. Where
+        memory runs out, the group is halved, and so are those that follow; a text alone that does not fit raises
+        torch's error.
+        """
+        share = math.ceil(sum(costs) / self._workers)
+        groups = list(token_groups(costs, min(share, self._group_tokens)))
+        rows = torch.cat(list(self._pool.map(lambda group: self._read(group, read), groups)))
         ordered = torch.empty_like(rows)
         ordered[[index for group in groups for index in group]] = rows
         return ordered
+
+    def _read(self, group: list[int], read: Callable[[list[int]], Tensor]) -> Tensor:
+        try:
+            return read(group).cpu()
+        except RuntimeError as error:
+            if len(group) == 1 or not _is_out_of_memory(error):
+                raise
+        self._halve()
+        middle = len(group) // 2
+        return torch.cat([self._read(half, read) for half in (group[:middle], group[middle:])])
+
+    def _halve(self) -> None:
+        self._group_tokens = max(self._group_tokens // 2, _LEAST_TOKENS)
+        _log.warning("out of memory: batches are halved", group_tokens=self._group_tokens)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or _NO_HOST_MEMORY in str(error)
+
+
+def _group_tokens(device: torch.device, token_bytes: int) -> int:
+    if device.type != "cuda":
+        return CPU_GROUP_TOKENS
+    free, _ = torch.cuda.mem_get_info(device)
+    return max(min(CUDA_GROUP_TOKENS, int(free * MEMORY_SHARE) // token_bytes), _LEAST_TOKENS)
 
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def length_groups(lengths: Sequence[int], token_budget: int) -> Iterator[list[int]]:
-    """Indices in groups, longest first, so that memory runs out at once or never.
+def token_groups(costs: Sequence[int], budget_tokens: int) -> Iterator[list[int]]:
+    """Indices in groups, longest text first, so that memory runs out at once or never.
 
-    Each index comes once. In a group, its size times its greatest length is at most ``token_budget``; a text that is
-    longer than that is a group of its own.
+    Each index comes once. A group's costs add up to ``budget_tokens`` at most; a text that is longer than that is a
+    group of its own.
     """
     group: list[int] = []
-    for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        if group and lengths[group[0]] * (len(group) + 1) > token_budget:
+    tokens = 0
+    for index in sorted(range(len(costs)), key=lambda i: -costs[i]):
+        if group and tokens + costs[index] > budget_tokens:
             yield group
-            group = []
+            group, tokens = [], 0
         group.append(index)
+        tokens += costs[index]
     if group:
         yield group
-
-
-def padded(tokens: Sequence[Sequence[int]], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    """Ids and mask, ``(len(tokens), longest)`` both: each row from the left, zeros behind it; the mask is 1 on tokens.
-
-    Zero is any token's id: what stands under the mask is never read.
-    """
-    longest = max(map(len, tokens))
-    ids = torch.zeros(len(tokens), longest, dtype=torch.long)
-    mask = torch.zeros_like(ids)
-    for row, own in enumerate(tokens):
-        ids[row, : len(own)] = torch.tensor(own, dtype=torch.long)
-        mask[row, : len(own)] = 1
-    return ids.to(device), mask.to(device)

@@ -1,7 +1,7 @@
 """Scores by the package mxbai-rerank itself. Run with the overlay on PYTHONPATH: jobs in, scores out, both JSON.
 
-A job is ``{"family": "v1" | "v2", "folder": ..., "batches": [[[query, document], ...], ...]}``; the answer to it is one
-list of scores per batch.
+A job is ``{"family": "v1" | "v2", "folder": ..., "batches": [[[query, document], ...], ...], "options": {...}}``; the
+answer to it is one list of scores per batch. Options go to ``predict``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ def main() -> None:
         # Without a device map the package needs no accelerate; it runs on the CPU all the same.
         model = classes[job["family"]](job["folder"], device="cpu", device_map=None).eval()
         answers.append(
-            [model.predict(*map(list, zip(*batch, strict=True))).reshape(-1).tolist() for batch in job["batches"]]
+            [
+                model.predict(*map(list, zip(*batch, strict=True)), **job["options"]).reshape(-1).tolist()
+                for batch in job["batches"]
+            ]
         )
     json.dump(answers, sys.stdout)
 

@@ -15,7 +15,14 @@ from safetensors.torch import save_file
 from tokenizers import Regex, Tokenizer, decoders, normalizers, pre_tokenizers, processors
 from tokenizers.models import BPE, Unigram
 from tokenizers.trainers import BpeTrainer, UnigramTrainer
-from transformers import DebertaV2Config, DebertaV2ForSequenceClassification, Qwen2Config, Qwen2ForCausalLM
+from transformers import (
+    DebertaV2Config,
+    DebertaV2ForSequenceClassification,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
 
 QWEN2_SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -49,6 +56,14 @@ QWEN2: dict[str, Any] = {
     "initializer_range": 0.15,
     "torch_dtype": "float32",
 }
+QWEN3: dict[str, Any] = QWEN2 | {
+    "architectures": ["Qwen3ForCausalLM"],
+    "model_type": "qwen3",
+    "head_dim": 16,
+    "attention_bias": False,
+}
+QWEN3_TEXTS = (*TRAINING_TEXTS, *("yes yes no no",) * 10)
+"""So that both answers are tokens."""
 DEBERTA: dict[str, Any] = {
     "architectures": ["DebertaV2ForSequenceClassification"],
     "model_type": "deberta-v2",
@@ -84,7 +99,17 @@ def make_qwen2(folder: Path, **changes: Any) -> Path:
     if config["tie_word_embeddings"]:
         del weights["lm_head.weight"]
     tokenizer_config = {"tokenizer_class": "Qwen2Tokenizer", "model_max_length": 32_768, "pad_token": "<|endoftext|>"}
-    return _write(folder, config, weights, qwen2_tokenizer(), tokenizer_config)
+    return write_model(folder, config, weights, qwen2_tokenizer(), tokenizer_config)
+
+
+def make_qwen3(folder: Path, **changes: Any) -> Path:
+    config = QWEN3 | changes
+    torch.manual_seed(4)
+    weights = Qwen3ForCausalLM(Qwen3Config(**config)).state_dict()
+    if config["tie_word_embeddings"]:
+        del weights["lm_head.weight"]
+    tokenizer_config = {"tokenizer_class": "Qwen2Tokenizer", "model_max_length": 32_768, "pad_token": "<|endoftext|>"}
+    return write_model(folder, config, weights, qwen2_tokenizer(QWEN3_TEXTS), tokenizer_config)
 
 
 def make_deberta(folder: Path, **changes: Any) -> Path:
@@ -98,7 +123,7 @@ def make_deberta(folder: Path, **changes: Any) -> Path:
         "do_lower_case": False,
         **dict(zip(("pad_token", "cls_token", "sep_token", "unk_token", "mask_token"), DEBERTA_MARKERS, strict=True)),
     }
-    return _write(folder, config, weights, deberta_tokenizer(), tokenizer_config)
+    return write_model(folder, config, weights, deberta_tokenizer(), tokenizer_config)
 
 
 def qwen2_tokenizer(texts: tuple[str, ...] = TRAINING_TEXTS) -> Tokenizer:
@@ -136,7 +161,7 @@ def deberta_tokenizer() -> Tokenizer:
     return tokenizer
 
 
-def _write(
+def write_model(
     folder: Path,
     config: Mapping[str, Any],
     weights: Mapping[str, torch.Tensor],
@@ -152,5 +177,6 @@ def _write(
 
 
 def save_weights(folder: Path, weights: Mapping[str, torch.Tensor]) -> None:
-    contiguous = {name: values.contiguous() for name, values in weights.items()}
+    # Numbers that bfloat16 holds, as published weights are: half precision then differs by its arithmetic alone.
+    contiguous = {name: values.bfloat16().float().contiguous() for name, values in weights.items()}
     save_file(contiguous, folder / "model.safetensors", metadata={"format": "pt"})

@@ -1,0 +1,106 @@
+"""Matrix products as fast as the device has them, with what follows them fused in where it can be.
+
+On the CPU, weights are laid out once for oneDNN, which torch otherwise does anew, or not at all, in every call: measured
+on 2 cores with AVX-512, a layer of base-v2 runs at 98% of the best matrix product instead of 76%. The operators are the
+ones that torch's own compiler writes; where they are missing, plain ones give the same result.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+Activation = Literal["none", "gelu", "silu"]
+
+_PACKED_ROWS = 1_024  # the number of rows that the layout is chosen for; others run as well
+_GREATEST = 127  # of a signed byte, on both sides of zero
+_ZERO = 128  # the unsigned byte that stands for 0.0
+_LEAST_SCALE = torch.finfo(torch.float32).tiny  # of a row of zeros
+_BYTE_PRODUCTS = ("avx512_vnni", "avx_vnni", "amx_int8")
+"""Instructions that multiply bytes without saturating between; any one will do."""
+_ONEDNN_NAMES: dict[Activation, tuple[str, str]] = {"none": ("none", ""), "gelu": ("gelu", "none"), "silu": ("swish", "")}
+_PLAIN = {"none": lambda x: x, "gelu": functional.gelu, "silu": functional.silu}
+_IN_PLACE = {"none": lambda x: x, "gelu": torch.ops.aten.gelu_, "silu": torch.ops.aten.silu_}
+
+
+class Linear:
+    """``x @ weight.T + bias`` for ``x`` of shape ``(rows, in)``; ``weight`` has shape ``(out, in)``."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
+        self._is_packed = weight.device.type == "cpu" and _has_onednn(weight.dtype)
+        self._weight = (
+            torch.ops.mkldnn._reorder_linear_weight(weight, _PACKED_ROWS)  # noqa: SLF001 - the compiler's own operator
+            if self._is_packed
+            else weight
+        )
+        self._bias = bias
+
+    def __call__(self, x: Tensor, activation: Activation = "none") -> Tensor:
+        """The product, activated: shape ``(rows, out)``; GELU is the exact one."""
+        if self._is_packed:
+            name, algorithm = _ONEDNN_NAMES[activation]
+            return torch.ops.mkldnn._linear_pointwise(x, self._weight, self._bias, name, [], algorithm)  # noqa: SLF001
+        return _PLAIN[activation](functional.linear(x, self._weight, self._bias))
+
+    def plus(self, x: Tensor, residual: Tensor) -> Tensor:
+        """``residual`` plus the product, in one pass; ``residual`` has shape ``(rows, out)``."""
+        if self._is_packed:
+            return torch.ops.mkldnn._linear_pointwise(x, residual, self._weight, self._bias, "add")  # noqa: SLF001
+        return functional.linear(x, self._weight, self._bias).add_(residual)
+
+
+class Int8Linear(Linear):
+    """The same product of bytes, about: float32 in and out, for CPUs that ``has_fast_int8`` is true of.
+
+    Each output has a scale for its weights, and each row of ``x`` one of its own, so that a row's result does not depend
+    on the others. Errors are about 1% of a result's usual size.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
+        scales = (weight.float().abs().amax(dim=1) / _GREATEST).clamp_(min=_LEAST_SCALE)
+        rounded = (weight.float() / scales[:, None]).round_().to(torch.int8)
+        self._weight = torch.ops.onednn.qlinear_prepack(rounded, [_PACKED_ROWS, weight.shape[1]])
+        self._scales, self._zeros = scales, torch.zeros(len(scales), dtype=torch.int32)
+        self._bias = None if bias is None else bias.float()
+
+    def __call__(self, x: Tensor, activation: Activation = "none") -> Tensor:
+        """The product, activated: shape ``(rows, out)``; GELU is the exact one."""
+        return _IN_PLACE[activation](self._product(x))
+
+    def plus(self, x: Tensor, residual: Tensor) -> Tensor:
+        """``residual`` plus the product; ``residual`` has shape ``(rows, out)``."""
+        return self._product(x).add_(residual)
+
+    def _product(self, x: Tensor) -> Tensor:
+        scales = (x.abs().amax(dim=1, keepdim=True) / _GREATEST).clamp_(min=_LEAST_SCALE)
+        signed = (x / scales).round_().to(torch.int8)
+        # oneDNN is fast with unsigned bytes alone. Turning the highest bit adds 128, and torch does that faster than
+        # it makes unsigned bytes of floats.
+        shifted = signed.view(torch.uint8).bitwise_xor_(_ZERO)
+        product: Tensor = torch.ops.onednn.qlinear_pointwise(
+            shifted, 1.0, _ZERO, self._weight, self._scales, self._zeros, None, 1.0, 0, torch.float32, "none", [], ""
+        )
+        product.mul_(scales)
+        return product if self._bias is None else product.add_(self._bias)
+
+
+def has_fast_int8() -> bool:
+    """Whether ``Int8Linear`` runs here and is faster than ``Linear``: at least three times where it was measured."""
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(capabilities.get(name, False) for name in _BYTE_PRODUCTS) and hasattr(
+        torch.ops.onednn, "qlinear_pointwise"
+    )
+
+
+def _has_onednn(dtype: torch.dtype) -> bool:
+    """Whether torch was built with oneDNN for this format, and has the operators."""
+    return (
+        torch.backends.mkldnn.is_available()
+        and dtype in {torch.float32, torch.bfloat16}
+        and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+        and hasattr(torch.ops.mkldnn, "_reorder_linear_weight")
+        and (dtype is torch.float32 or torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001
+    )
