@@ -1,4 +1,4 @@
-"""What a model is: texts are read (tokenised) by any thread, and what was read is scored by one.
+"""What a model is: texts are read (tokenised), and what was read is scored.
 
 ::
 
@@ -6,7 +6,7 @@
     scores = model.score(read)                            # one finite float per text, same order
 
 Reading and scoring are apart so that the next texts are read while a device scores, and so that batches are filled by
-real lengths.
+real lengths. Both may be called from several threads: one batch is scored while the next one is made ready.
 """
 
 from __future__ import annotations
@@ -108,6 +108,6 @@ class Model(Protocol):
         """Relevance of each text, higher is better: ``len(scores) == len(read)``, in the same order.
 
         ``read`` may mix searches. Unbounded unless the model says otherwise; a score depends on its own text, query and
-        instruction alone, not on its neighbours. Calls come from one thread at a time.
+        instruction alone, not on its neighbours. May be called from several threads.
         """
         ...

@@ -6,6 +6,7 @@ moment, so that searches can join and deadlines are kept between batches.
 
 from __future__ import annotations
 
+import heapq
 import math
 import os
 import time
@@ -24,7 +25,10 @@ BATCH_S = 0.25
 """What a batch may take: a twelfth of the default deadline on a CPU, a quarter of it on a GPU."""
 MEMORY_SHARE = 0.8
 """Of the memory that is free once the weights are loaded; the rest is for fragments and other processes."""
-_LEAST_TOKENS = 128  # below this, a matrix product is bound by reading the weights
+_LEAST_TOKENS = 1_024
+"""What a core or device is given at once, however slow it is: a few texts, so that cores end at the same time."""
+_SAMPLE_TOKENS = 256
+"""What each core's speed is measured with: more would make the start of a large model slow."""
 _NO_HOST_MEMORY = "can't allocate memory"  # torch has no class of its own for it
 
 _log = structlog.get_logger(__name__)
@@ -59,9 +63,8 @@ class Batches:
 
         The first search then finds kernels chosen and memory at hand.
         """
-        costs = [min(_LEAST_TOKENS, self._group_tokens)] * self._workers
-        if self._workers == 1:
-            costs *= max(1, self._group_tokens // costs[0])  # a GPU's speed shows with a full batch alone
+        samples = self._workers if self._workers > 1 else self._group_tokens // _SAMPLE_TOKENS  # a GPU wants it full
+        costs = [_SAMPLE_TOKENS] * samples
         score(costs)
         started_s = time.perf_counter()
         score(costs)
@@ -75,12 +78,17 @@ class Batches:
         memory runs out, the group is halved, and so are those that follow; a text alone that does not fit raises
         torch's error.
         """
-        share = math.ceil(sum(costs) / self._workers)
-        groups = list(token_groups(costs, min(share, self._group_tokens)))
+        groups = self._groups(costs)
         rows = torch.cat(list(self._pool.map(lambda group: self._read(group, read), groups)))
         ordered = torch.empty_like(rows)
         ordered[[index for group in groups for index in group]] = rows
         return ordered
+
+    def _groups(self, costs: Sequence[int]) -> list[list[int]]:
+        if self._workers == 1:
+            return list(token_groups(costs, self._group_tokens))
+        rounds = math.ceil(sum(costs) / (self._workers * self._group_tokens))
+        return even_groups(costs, rounds * self._workers)
 
     def _read(self, group: list[int], read: Callable[[list[int]], Tensor]) -> Tensor:
         try:
@@ -93,10 +101,11 @@ class Batches:
         return torch.cat([self._read(half, read) for half in (group[:middle], group[middle:])])
 
     def _halve(self) -> None:
-        self._group_tokens = max(self._group_tokens // 2, _LEAST_TOKENS)
-        _log.warning("out of memory: batches are halved", group_tokens=self._group_tokens)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+        if self._group_tokens > _SAMPLE_TOKENS:
+            self._group_tokens //= 2
+            _log.warning("out of memory: batches are halved", group_tokens=self._group_tokens)
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
@@ -130,3 +139,18 @@ def token_groups(costs: Sequence[int], budget_tokens: int) -> Iterator[list[int]
         tokens += costs[index]
     if group:
         yield group
+
+
+def even_groups(costs: Sequence[int], count: int) -> list[list[int]]:
+    """Indices in at most so many groups of much the same cost, so that those who read them end together.
+
+    Each index comes once. The longest text goes first, each to the group that has least (Graham, "Bounds on
+    multiprocessing timing anomalies", 1969).
+    """
+    groups: list[list[int]] = [[] for _ in range(count)]
+    loads = [(0, place) for place in range(count)]
+    for index in sorted(range(len(costs)), key=lambda i: -costs[i]):
+        load, place = heapq.heappop(loads)
+        groups[place].append(index)
+        heapq.heappush(loads, (load + costs[index], place))
+    return [group for group in groups if group]

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import torch
@@ -136,16 +137,20 @@ class CausalReranker:
 
 
 class _PrefixStore:
-    """Keys and values of prefixes by their tokens; the least recently used go first."""
+    """Keys and values of prefixes by their tokens; the least recently used go first. Threads may share it."""
 
     def __init__(self, decoder: PackedDecoder, limit_bytes: int) -> None:
         self._decoder = decoder
+        self._lock = Lock()
         self._limit_tokens = limit_bytes // decoder.shape.kv_bytes(decoder.dtype)
         self._known: OrderedDict[tuple[int, ...], Prefix] = OrderedDict()
 
     def of(self, shared: Sequence[tuple[int, ...]]) -> dict[tuple[int, ...], Prefix]:
         """The prefix of each distinct sequence of tokens; what is not known is computed."""
-        wanted = list(dict.fromkeys(shared))
+        with self._lock:  # who waits wants the same prefix, most likely
+            return self._found(list(dict.fromkeys(shared)))
+
+    def _found(self, wanted: Sequence[tuple[int, ...]]) -> dict[tuple[int, ...], Prefix]:
         new = [ids for ids in wanted if ids not in self._known]
         for group in token_groups([len(ids) for ids in new], self._limit_tokens):
             chosen = [new[index] for index in group]

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.models.batches import Batches, token_groups
+from bridge.models.batches import Batches, even_groups, token_groups
 
 CPU = torch.device("cpu")
 BATCHES = Batches(CPU, token_bytes=8)
@@ -24,6 +24,15 @@ def test_groups_hold_each_index_once_within_the_budget(costs: list[int], budget:
 def test_groups_are_as_few_as_their_order_allows() -> None:
     """A group is filled before the next one begins, the longest text first."""
     assert list(token_groups([1, 5, 2, 4], 6)) == [[1], [3, 2], [0]]
+
+
+@given(costs=st.lists(st.integers(1, 50), min_size=1, max_size=40), count=st.integers(1, 6))
+def test_even_groups_hold_each_index_once_and_differ_by_a_text(costs: list[int], count: int) -> None:
+    """No core has more to do than another by more than one text, so that none waits long."""
+    groups = even_groups(costs, count)
+    assert sorted(index for group in groups for index in group) == list(range(len(costs)))
+    loads = [sum(costs[index] for index in group) for group in groups] + [0] * (count - len(groups))
+    assert max(loads) - min(loads) <= max(costs)
 
 
 @given(costs=st.lists(st.integers(1, 5_000), min_size=1, max_size=20))
