@@ -3,50 +3,77 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
 
 from bridge.errors import ModelLoadError
 from bridge.models.base import Model
+from bridge.models.classifier_folder import read_object
+from bridge.models.entries import ARCHITECTURES, ENTRIES, CausalSpec, Spec
 
 EMBEDDED = "embedded"
-HUB_IDS = (
-    "mixedbread-ai/mxbai-rerank-large-v2",
-    "mixedbread-ai/mxbai-rerank-base-v2",
-    "mixedbread-ai/mxbai-rerank-large-v1",
-    "mixedbread-ai/mxbai-rerank-base-v1",
-    "mixedbread-ai/mxbai-rerank-xsmall-v1",
-)
-
-Family = Literal["mxbai-v1", "mxbai-v2"]
-ARCHITECTURES: dict[str, tuple[str, Family]] = {
-    "deberta-v2": ("DebertaV2ForSequenceClassification", "mxbai-v1"),
-    "qwen2": ("Qwen2ForCausalLM", "mxbai-v2"),
-}
-"""``model_type`` of a config.json -> the entry of its ``architectures``, and the family that scores with it."""
+HUB_IDS = tuple(ENTRIES)
+CACHE_BYTES = 256 << 20
+"""For the document vectors of a bi-encoder: the default of the configuration's model_cache_mib."""
 
 PACKAGES = ("torch", "transformers", "safetensors", "tokenizers", "huggingface_hub")
 FETCHED_FILES = ("*.json", "*.safetensors")
+LEFT_FILES = ("[!0-9]*/*",)
+"""Other formats, in folders of their own. Those of modules begin with their number."""
 
 
-def load(name: str, *, device: str = "auto", cache_bytes: int) -> Model:
-    """The loaded model: ``embedded``, one of ``HUB_IDS``, or a local folder of one of their architectures.
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What is to be loaded, and how."""
 
-    ``device`` is ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; ``cache_bytes`` bounds the document vectors that a
-    bi-encoder keeps. Takes seconds, and minutes where a hub id is fetched for the first time.
+    name: str
+    folder: Path
+    spec: Spec
+    device: str
+    precision: str
+    long_context: bool
+
+
+def load(
+    name: str,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    cache_bytes: int = CACHE_BYTES,
+    long_context: bool = False,
+) -> Model:
+    """The loaded model: ``embedded``, one of ``HUB_IDS``, or a local folder of one of ``ARCHITECTURES``.
+
+    ``device`` is ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; ``precision`` is ``auto`` (bfloat16 on CUDA, float32 on the
+    CPU), ``float32``, ``bfloat16`` or ``int8`` (CPU); ``cache_bytes`` bounds the document vectors that a bi-encoder
+    keeps; ``long_context`` reads as much of a text as the model can, where that is more than its default.
+    Takes seconds, and minutes where a hub id is fetched for the first time.
     Raises ``ModelLoadError``, which says what to do.
     """
     _check_name(name)
     _check_packages()
     if name == EMBEDDED:
-        return _load_embedded(device, cache_bytes)
-    folder = _fetch(name) if name in HUB_IDS else Path(name)
-    return _load_cross_encoder(name if name in HUB_IDS else folder.resolve().name, folder, device)
+        return _load_embedded(device, precision, cache_bytes)
+    folder = _fetch(name) if name in ENTRIES else Path(name)
+    spec = _spec(name, folder)
+    shown = name if name in ENTRIES else folder.resolve().name
+    return _load_cross_encoder(_Job(shown, folder, spec, device, precision, long_context))
+
+
+def estimated_max(name: str) -> float | None:
+    """What normalised scores are reckoned with: they are ``sigmoid(score - estimated_max / 2)``.
+
+    None where neither the model's card nor its package knows it. Raises ``ModelLoadError`` for an unknown name.
+    """
+    _check_name(name)
+    if name == EMBEDDED:
+        return None
+    return (ENTRIES[name] if name in ENTRIES else _spec(name, Path(name))).estimated_max
 
 
 def _check_name(name: str) -> None:
-    if name != EMBEDDED and name not in HUB_IDS and not (name and Path(name).is_dir()):
+    if name != EMBEDDED and name not in ENTRIES and not (name and Path(name).is_dir()):
         known = ", ".join((EMBEDDED, *HUB_IDS))
         raise ModelLoadError(f"unknown model {name!r}: give one of {known}, or a folder (there is none of that name)")
 
@@ -62,8 +89,7 @@ def _fetch(hub_id: str) -> Path:
     from huggingface_hub import snapshot_download  # noqa: PLC0415  # only who names a hub id pays for the import
 
     try:
-        # Only the root: some repositories carry other formats in folders.
-        folder = snapshot_download(hub_id, allow_patterns=list(FETCHED_FILES), ignore_patterns=["*/*"])
+        folder = snapshot_download(hub_id, allow_patterns=list(FETCHED_FILES), ignore_patterns=list(LEFT_FILES))
     except (OSError, ValueError) as error:
         problem = next(iter(str(error).splitlines()), type(error).__name__)
         raise ModelLoadError(
@@ -73,45 +99,55 @@ def _fetch(hub_id: str) -> Path:
     return Path(folder)
 
 
-def _load_embedded(device: str, cache_bytes: int) -> Model:
+def _load_embedded(device: str, precision: str, cache_bytes: int) -> Model:
     from bridge.models.device import pick_device  # noqa: PLC0415  # imports torch
     from bridge.models.embedded import EmbeddedModel, packaged_folder  # noqa: PLC0415  # imports torch
+    from bridge.models.precision import pick_precision  # noqa: PLC0415  # imports torch
 
-    return EmbeddedModel(packaged_folder(), pick_device(device), cache_bytes=cache_bytes)
+    runs_on = pick_device(device)
+    picked = pick_precision(precision, runs_on)
+    return EmbeddedModel(packaged_folder(), runs_on, cache_bytes=cache_bytes, precision=picked)
 
 
-def _load_cross_encoder(name: str, folder: Path, device: str) -> Model:
-    family = _family(folder)
+def _load_cross_encoder(job: _Job) -> Model:
     from bridge.models.device import pick_device  # noqa: PLC0415  # imports torch
+    from bridge.models.precision import pick_precision  # noqa: PLC0415  # imports torch
 
-    if family == "mxbai-v1":
-        from bridge.models.mxbai_v1 import MxbaiV1  # noqa: PLC0415  # imports torch
+    device = pick_device(job.device)
+    precision = pick_precision(job.precision, device)
+    if isinstance(job.spec, CausalSpec):
+        from bridge.models.causal import CausalReranker  # noqa: PLC0415  # imports torch
 
-        return MxbaiV1(name, folder, pick_device(device))
-    from bridge.models.mxbai_v2 import MxbaiV2  # noqa: PLC0415  # imports torch
+        return CausalReranker(
+            job.name, job.folder, device, job.spec, precision=precision, long_context=job.long_context
+        )
+    from bridge.models.classifier import ClassifierReranker  # noqa: PLC0415  # imports torch
 
-    return MxbaiV2(name, folder, pick_device(device))
+    return ClassifierReranker(
+        job.name, job.folder, device, job.spec, precision=precision, long_context=job.long_context
+    )
 
 
-def _family(folder: Path) -> Family:
-    config = _read_config(folder / "config.json")
+def _spec(name: str, folder: Path) -> Spec:
+    """The entry of the name, or that of the folder's architecture, which has to be one that can be run."""
+    config = read_object(folder / "config.json")
     model_type, architectures = config.get("model_type"), config.get("architectures")
-    wanted, family = ARCHITECTURES.get(str(model_type), (None, None))
-    if family is None or (architectures is not None and architectures != [wanted]):
-        known = ", ".join(architecture for architecture, _ in ARCHITECTURES.values())
+    classes = ARCHITECTURES.get(str(model_type))
+    if classes is None or (architectures is not None and architectures != [_wanted(folder, *classes[:2])]):
+        known = ", ".join(architecture for architecture, *_ in ARCHITECTURES.values())
         raise ModelLoadError(
             f"{folder} holds a model of another architecture ({architectures or model_type}): can be loaded are {known}"
         )
-    return family
+    spec = ENTRIES.get(name, classes[2])
+    if type(spec) is not type(classes[2]):
+        raise ModelLoadError(f"{folder} holds a model of another architecture ({model_type}) than {name} has")
+    return spec
 
 
-def _read_config(file: Path) -> dict[str, Any]:
-    if not file.is_file():
-        raise ModelLoadError(f"{file.parent} has no config.json: give the folder that holds a model's files")
+def _wanted(folder: Path, whole: str, encoder: str) -> str:
+    """The class that the folder's configuration names: that of the encoder alone where the head is in other modules."""
     try:
-        config = json.loads(file.read_bytes())
-    except (OSError, ValueError) as error:
-        raise ModelLoadError(f"{file} can't be read: {error}") from error
-    if not isinstance(config, dict):
-        raise ModelLoadError(f"{file} is not a model's configuration: an object is expected")
-    return config
+        modules = json.loads((folder / "modules.json").read_bytes())
+    except (OSError, ValueError):
+        return whole  # none, or broken, which is said when it is loaded
+    return encoder if isinstance(modules, list) and len(modules) > 1 else whole

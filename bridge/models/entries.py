@@ -151,13 +151,14 @@ ENTRIES: dict[str, Spec] = {
 }
 """Hub id -> what its scores need."""
 
-ARCHITECTURES: dict[str, tuple[str, Spec]] = {
-    "qwen2": ("Qwen2ForCausalLM", MXBAI_V2),
-    "qwen3": ("Qwen3ForCausalLM", QWEN3_RERANKER),
-    "deberta-v2": ("DebertaV2ForSequenceClassification", ClassifierSpec()),
-    "bert": ("BertForSequenceClassification", ClassifierSpec()),
-    "roberta": ("RobertaForSequenceClassification", ClassifierSpec()),
-    "xlm-roberta": ("XLMRobertaForSequenceClassification", ClassifierSpec()),
-    "modernbert": ("ModernBertForSequenceClassification", ClassifierSpec()),
+ARCHITECTURES: dict[str, tuple[str, str, Spec]] = {
+    "qwen2": ("Qwen2ForCausalLM", "", MXBAI_V2),
+    "qwen3": ("Qwen3ForCausalLM", "", QWEN3_RERANKER),
+    "deberta-v2": ("DebertaV2ForSequenceClassification", "", ClassifierSpec()),
+    "bert": ("BertForSequenceClassification", "BertModel", ClassifierSpec()),
+    "roberta": ("RobertaForSequenceClassification", "RobertaModel", ClassifierSpec()),
+    "xlm-roberta": ("XLMRobertaForSequenceClassification", "XLMRobertaModel", ClassifierSpec()),
+    "modernbert": ("ModernBertForSequenceClassification", "ModernBertModel", ClassifierSpec()),
 }
-"""``model_type`` of a config.json -> the entry of its ``architectures``, and the spec of a folder of that kind."""
+"""``model_type`` of a config.json -> its class in transformers, that of its encoder alone (for a head in modules of
+its own; empty where that is not run), and the spec of a folder that no entry names."""

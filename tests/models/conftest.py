@@ -12,7 +12,8 @@ import pytest
 
 from bridge.models.base import Model
 from bridge.models.catalog import load
-from tests.models.tiny_models import make_deberta, make_qwen2
+from tests.models.tiny_encoders import make_bert, make_modernbert, make_modular, make_xlm_roberta
+from tests.models.tiny_models import make_deberta, make_qwen2, make_qwen3
 
 REPOSITORY = Path(__file__).parents[2]
 REFERENCE = (
@@ -84,3 +85,34 @@ def qwen2(qwen2_folder: Path) -> Model:
 @pytest.fixture(scope="session")
 def deberta(deberta_folder: Path) -> Model:
     return load(str(deberta_folder), device="cpu", cache_bytes=0)
+
+
+@pytest.fixture(scope="session")
+def qwen3(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    return load(str(make_qwen3(tmp_path_factory.mktemp("models") / "tiny-qwen3")), device="cpu")
+
+
+@pytest.fixture(scope="session")
+def bert_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_bert(tmp_path_factory.mktemp("models") / "tiny-bert")
+
+
+@pytest.fixture(scope="session")
+def bert(bert_folder: Path) -> Model:
+    return load(str(bert_folder), device="cpu")
+
+
+@pytest.fixture(scope="session")
+def xlm_roberta(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    return load(str(make_xlm_roberta(tmp_path_factory.mktemp("models") / "tiny-xlm-roberta")), device="cpu")
+
+
+@pytest.fixture(scope="session")
+def modernbert(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    return load(str(make_modernbert(tmp_path_factory.mktemp("models") / "tiny-modernbert")), device="cpu")
+
+
+@pytest.fixture(scope="session")
+def modular(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """An encoder with its head in modules, as the ettin rerankers are."""
+    return load(str(make_modular(tmp_path_factory.mktemp("models") / "tiny-modular")), device="cpu")
