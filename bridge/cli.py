@@ -1,4 +1,4 @@
-"""The command line: ``rerank-bridge serve | check | evaluate | demo``.
+"""The command line: ``rerank-bridge serve | check | evaluate | demo | rerank``.
 
 Exit codes: 0 done; 1 the engine, a model or a port is not as it should be; 2 the command line, the configuration or a
 file is broken. Errors are told in one message, without a traceback.
@@ -22,8 +22,9 @@ from rich.console import Console
 
 from bridge import logs
 from bridge.addresses import parse_address
-from bridge.composition import Bridge, bridging, open_direct
-from bridge.config import Config, load, split_listen
+from bridge.composition import Bridge, bridging, described_scoring, open_direct
+from bridge.config import Config, split_listen
+from bridge.config_sources import load
 from bridge.errors import BridgeError, ConfigError, DataError
 from bridge.evaluate.client import open_client
 from bridge.server import serve as serve_until_stopped
@@ -48,7 +49,12 @@ app = typer.Typer(
 Upstream = Annotated[str | None, typer.Option(help="Address of the engine; several are separated by commas.")]
 # As text: the configuration judges them, all mistakes at once.
 Engine = Annotated[str | None, typer.Option(help="auto, opensearch or elasticsearch.")]
-ModelName = Annotated[str | None, typer.Option("--model", help="embedded, a hub id, or a local folder.")]
+ModelName = Annotated[
+    str | None,
+    typer.Option("--model", help="embedded, a hub id, or a local folder; several as in embedded:30,HUB_ID."),
+]
+Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Precision = Annotated[str | None, typer.Option(help="auto, float32, bfloat16 or int8.")]
 Window = Annotated[str | None, typer.Option(metavar="INTEGER", help="First-stage hits that are scored.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="YAML or TOML file with any of the settings.")]
 
@@ -59,14 +65,16 @@ def serve(  # noqa: PLR0913 - one parameter for each option
     engine: Engine = None,
     listen: Annotated[str | None, typer.Option(help="HOST:PORT that clients connect to.")] = None,
     model: ModelName = None,
+    device: Device = None,
+    precision: Precision = None,
     window: Window = None,
     mode: Annotated[str | None, typer.Option(help="on; or off, which passes every search through.")] = None,
     config: ConfigFile = None,
 ) -> None:
     """Run the bridge until SIGTERM or Ctrl-C."""
     with _errors_told():
-        flags = {"upstream": upstream, "engine": engine, "listen": listen, "model": model, "window": window}
-        settings = _settings({**flags, "mode": mode}, config)
+        flags = {"upstream": upstream, "engine": engine, "listen": listen, "window": window, "mode": mode}
+        settings = _settings({**flags, "model": model, "device": device, "precision": precision}, config)
         _run(serve_until_stopped(bridging(settings), lambda bridge: typer.echo(_ready_line(settings, bridge))))
 
 
@@ -75,6 +83,8 @@ def check(  # noqa: PLR0913 - one parameter for each option
     upstream: Upstream = None,
     engine: Engine = None,
     model: ModelName = None,
+    device: Device = None,
+    precision: Precision = None,
     window: Window = None,
     config: ConfigFile = None,
     index: Annotated[str, typer.Option(help="Index of the search to try; all of them by default.")] = "",
@@ -85,8 +95,8 @@ def check(  # noqa: PLR0913 - one parameter for each option
     from bridge.check import check as check_all  # noqa: PLC0415 - likewise
 
     with _errors_told():
-        flags = {"upstream": upstream, "engine": engine, "model": model, "window": window}
-        settings = _settings(flags, config)
+        flags = {"upstream": upstream, "engine": engine, "window": window}
+        settings = _settings({**flags, "model": model, "device": device, "precision": precision}, config)
         if not _run(check_all(settings, Example(index, query), _console())):
             raise typer.Exit(1)
 
@@ -107,6 +117,8 @@ def evaluate(  # noqa: PLR0913 - one parameter for each option
     runs: Annotated[Path | None, typer.Option(help="Folder for both runs in TREC format.")] = None,
     engine: Engine = None,
     model: ModelName = None,
+    device: Device = None,
+    precision: Precision = None,
     window: Window = None,
     config: ConfigFile = None,
 ) -> None:
@@ -118,8 +130,8 @@ def evaluate(  # noqa: PLR0913 - one parameter for each option
         from bridge.evaluate import command  # noqa: PLC0415 - needed by this command alone, and slow to import
 
     with _errors_told():
-        flags = {"upstream": upstream, "engine": engine, "model": model, "window": window, "listen": "127.0.0.1:0"}
-        settings = _settings(flags, config)
+        flags = {"upstream": upstream, "engine": engine, "window": window, "listen": "127.0.0.1:0"}
+        settings = _settings({**flags, "model": model, "device": device, "precision": precision}, config)
         job = command.Job(
             dataset=dataset,
             split=split,
@@ -159,6 +171,23 @@ def demo(
         _run(demonstrate(_patient(settings), corpus, questions, once=once, console=console))
 
 
+@app.command()
+def rerank(
+    query: Annotated[str, typer.Option(help="What is searched for.")],
+    model: Annotated[str, typer.Option(help="embedded, a hub id, or a local folder.")] = "embedded",
+    top_k: Annotated[int | None, typer.Option(min=1, help="Best texts to write; all of them by default.")] = None,
+    instruction: Annotated[str, typer.Option(help="What relevance means, for models that know instructions.")] = "",
+    field: Annotated[str, typer.Option(help="Where an object has its text.")] = "text",
+) -> None:
+    """Order lines of JSON from standard input, strings or objects, by a model, best first."""
+    from bridge import rerank_command  # noqa: PLC0415 - needed by this command alone
+
+    with _errors_told():
+        job = rerank_command.Job(query, model, top_k, instruction, field)
+        for line in rerank_command.rerank(sys.stdin.buffer, "stdin", job):
+            typer.echo(line)
+
+
 def _settings(flags: Mapping[str, object], config: Path | None) -> Config:
     """The configuration, its logging switched on. Raises ``ConfigError``."""
     settings = load(flags, config, os.environ)
@@ -175,7 +204,7 @@ async def _evaluate(settings: Config, job: Job, bridge_url: str | None) -> None:
         direct = await stack.enter_async_context(open_direct(settings))
         await command.load_index(direct, dataset, job.index, console)
         if bridge_url is None:
-            with console.status(f"loading {settings.model}"):
+            with console.status(f"loading {settings.model_text}"):
                 bridge = await stack.enter_async_context(bridging(_patient(settings)))
             bridge_url = bridge.running.url
         bridged = await stack.enter_async_context(open_client(bridge_url))
@@ -205,10 +234,10 @@ def _console() -> Console:
 
 
 def _ready_line(settings: Config, bridge: Bridge) -> str:
-    model = f"{bridge.model.name} on {bridge.model.device}" if bridge.model else "none, since the mode is off"
     addresses = ", ".join(str(parse_address(address)) for address in settings.upstream)
     return (
-        f"rerank-bridge {__version__} is ready: {bridge.running.url} -> {bridge.engine} at {addresses}; model {model}"
+        f"rerank-bridge {__version__} is ready: {bridge.running.url} -> {bridge.engine} at {addresses}; "
+        f"{described_scoring(settings, bridge.models)}"
     )
 
 

@@ -6,6 +6,7 @@
   - ``DataError``: a file that a user gave is broken, at ``place``; printed, exit 2.
   - ``EngineStartError``: an engine that we were to start does not run; printed, exit 1.
   - ``ModelLoadError``: a model can't be loaded; a start-up error, exit 1.
+  - ``RequestError``: what was asked can't be answered as it was asked; the caller gets to know what is wrong with it.
   - ``UpstreamError``: the engine can't be reached or broke off; a 502 or 504 for the client.
   - ``ReplyTooLargeError``: a reply to a widened search is over its limit; the search is passed through as it came.
   - ``ScoringError``: no scores; the exchange answers with the first-stage page.
@@ -46,6 +47,10 @@ class EngineStartError(BridgeError):
 
 class ModelLoadError(BridgeError):
     """A model can't be loaded; the text says what to do."""
+
+
+class RequestError(BridgeError):
+    """A call can't be answered as it was made; the text names what is wrong with it."""
 
 
 class UpstreamError(BridgeError):

@@ -101,11 +101,12 @@ def _fetch(hub_id: str) -> Path:
 
 def _load_embedded(device: str, precision: str, cache_bytes: int) -> Model:
     from bridge.models.device import pick_device  # noqa: PLC0415  # imports torch
-    from bridge.models.embedded import EmbeddedModel, packaged_folder  # noqa: PLC0415  # imports torch
     from bridge.models.precision import pick_precision  # noqa: PLC0415  # imports torch
 
     runs_on = pick_device(device)
     picked = pick_precision(precision, runs_on)
+    from bridge.models.embedded import EmbeddedModel, packaged_folder  # noqa: PLC0415  # imports torch
+
     return EmbeddedModel(packaged_folder(), runs_on, cache_bytes=cache_bytes, precision=picked)
 
 
