@@ -11,12 +11,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from bridge.addresses import parse_address
-from bridge.composition import bridging, identify, load_model, open_direct
+from bridge.composition import Models, bridging, described, identify, load_models, open_direct
 from bridge.config import Config
 from bridge.errors import BridgeError
 from bridge.evaluate.client import SearchClient, open_client
 from bridge.evaluate.side_by_side import search, search_both, table
-from bridge.models.base import Model
 from bridge.upstream import Upstream
 
 _EXAMPLE_WORDS = 8
@@ -34,11 +33,11 @@ class Example:
 async def check(config: Config, example: Example, console: Console) -> bool:
     """Whether all is well; prints each finding, and what to do about it."""
     answering = tuple([address for address in config.upstream if await _answers(config, address, console)])
-    model = await _load_model(config, console)
-    if model is None or not answering:
+    models = await _load_models(config, console)
+    if models is None or not answering:
         return False
     reachable = config.model_copy(update={"upstream": answering})
-    return await _check_search(reachable, model, example, console) and answering == config.upstream
+    return await _check_search(reachable, models, example, console) and answering == config.upstream
 
 
 async def _answers(config: Config, address: str, console: Console) -> bool:
@@ -53,20 +52,22 @@ async def _answers(config: Config, address: str, console: Console) -> bool:
     return True
 
 
-async def _load_model(config: Config, console: Console) -> Model | None:
+async def _load_models(config: Config, console: Console) -> Models | None:
     started_s = time.perf_counter()
     try:
-        with console.status(f"loading {config.model}"):
-            model = await load_model(config)
+        with console.status(f"loading {config.model_text}"):
+            models = await load_models(config)
     except BridgeError as error:
         _say(console, "model", f"[red]{escape(str(error))}[/]")
         return None
     spent_s = time.perf_counter() - started_s
-    _say(console, "model", escape(f"{model.name}, a {model.kind}, runs on {model.device}; loaded in {spent_s:.1f} s"))
-    return model
+    for replicas in models:
+        _say(console, "model", escape(f"{described(replicas)}, a {replicas[0].kind}"))
+    _say(console, "memory", f"scores are kept in up to {config.score_cache_mib:,} MiB; loaded in {spent_s:.1f} s")
+    return models
 
 
-async def _check_search(config: Config, model: Model, example: Example, console: Console) -> bool:
+async def _check_search(config: Config, models: Models, example: Example, console: Console) -> bool:
     inside = config.model_copy(update={"listen": "127.0.0.1:0", "score_timeout_s": None})
     try:
         async with AsyncExitStack() as stack:
@@ -76,7 +77,7 @@ async def _check_search(config: Config, model: Model, example: Example, console:
             if not query_text:
                 _say(console, "search", "the engine holds no text yet, so there is nothing to try; load something")
                 return True
-            bridge = await stack.enter_async_context(bridging(inside, model))
+            bridge = await stack.enter_async_context(bridging(inside, models))
             bridged = await stack.enter_async_context(open_client(bridge.running.url))
             query = {"simple_query_string": {"query": query_text}}
             pages = await search_both(direct, bridged, index, msgspec.json.encode({"query": query}))

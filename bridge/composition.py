@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import msgspec
 
 from bridge.addresses import parse_address
+from bridge.cascade import Cascade, Stage
 from bridge.config import MIB, Config, split_listen
 from bridge.errors import ConfigError, UpstreamError
 from bridge.evaluate.client import SearchClient, open_client
@@ -18,6 +19,7 @@ from bridge.gateway import SearchExchange
 from bridge.models import catalog
 from bridge.models.base import Model, ModelKind
 from bridge.ranking import Rule
+from bridge.score_cache import ScoreCache
 from bridge.scorer import Limits, Scorer
 from bridge.server import Running, create_app, listening
 from bridge.telemetry import Telemetry
@@ -30,9 +32,12 @@ from connectors.opensearch import OpenSearch
 _MAX_INFO_BYTES = MIB
 _INFO_TIMEOUT_S = 30.0  # what the engines' own clients wait for an answer
 _TIMEOUT_S = {"cpu": 3.0, "cuda": 1.0}
-_BATCH_TOKENS = {"cpu": 4_096, "cuda": 16_384}
 _RULES: dict[ModelKind, Rule] = {"bi-encoder": Rule("blend", 0.7), "cross-encoder": Rule("model", 1.0)}
 _CONNECTORS: tuple[type[OpenSearch | Elasticsearch], ...] = (OpenSearch, Elasticsearch)
+
+
+Models = tuple[tuple[Model, ...], ...]
+"""The replicas of each stage's model, one at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +58,13 @@ class Bridge:
 
     running: Running
     engine: Engine
-    model: Model | None
-    """None where the mode is off: nothing is scored, so nothing is loaded."""
+    models: Models
+    """Empty where the mode is off: nothing is scored, so nothing is loaded."""
 
 
 @asynccontextmanager
-async def bridging(config: Config, loaded: Model | None = None) -> AsyncIterator[Bridge]:
-    """A bridge that is ready: engine known, model loaded (unless one is given), listening.
+async def bridging(config: Config, loaded: Models | None = None) -> AsyncIterator[Bridge]:
+    """A bridge that is ready: engine known, models loaded (unless they are given), listening.
 
     Raises ``ConfigError`` where the engine's kind can't be told, ``UpstreamError`` where it can't be asked,
     ``ModelLoadError``, and ``OSError`` where the address can't be listened on.
@@ -69,20 +74,35 @@ async def bridging(config: Config, loaded: Model | None = None) -> AsyncIterator
         engine = await identify(config, upstream)
         if config.mode == "off":
             async with _listening(config, engine, _Off(), upstream, telemetry) as running:
-                yield Bridge(running, engine, None)
+                yield Bridge(running, engine, ())
             return
-        model = loaded or await load_model(config)
-        async with Scorer(model, _limits(config, model), telemetry) as scorer:
+        models = loaded or await load_models(config)
+        async with _scoring(config, models, telemetry) as cascade:
             exchange = Exchange(
                 connector=engine.connector,
                 upstream=upstream,
-                scorer=WindowScores(scorer),
+                scores=WindowScores(cascade),
                 policy=config.policy,
-                rule=_rule(config, model),
                 telemetry=telemetry,
             )
             async with _listening(config, engine, exchange, upstream, telemetry) as running:
-                yield Bridge(running, engine, model)
+                yield Bridge(running, engine, models)
+
+
+@asynccontextmanager
+async def _scoring(config: Config, models: Models, telemetry: Telemetry) -> AsyncIterator[Cascade]:
+    cache = ScoreCache(config.score_cache_mib * MIB)
+    limits = Limits(config.queue_limit_pairs, config.batch_tokens)
+    async with AsyncExitStack() as stack:
+        stages = [
+            Stage(
+                await stack.enter_async_context(Scorer(replicas, limits, cache, telemetry)),
+                _rule(config, replicas[0].kind, is_last=wanted is config.model[-1]),
+                wanted.keep,
+            )
+            for wanted, replicas in zip(config.model, models, strict=True)
+        ]
+        yield Cascade(stages, config.score_timeout_s or max(_TIMEOUT_S[_kind(replicas[0])] for replicas in models))
 
 
 async def identify(config: Config, upstream: Upstream, timeout_s: float = _INFO_TIMEOUT_S) -> Engine:
@@ -110,11 +130,44 @@ async def identify(config: Config, upstream: Upstream, timeout_s: float = _INFO_
     raise ConfigError([_unknown_engine(config, reply.status)])
 
 
-async def load_model(config: Config) -> Model:
-    """The configured model, loaded in a thread. Raises ``ModelLoadError``."""
-    return await asyncio.to_thread(
-        catalog.load, config.model, device=config.device, cache_bytes=config.model_cache_mib * MIB
+async def load_models(config: Config) -> Models:
+    """The configured models, loaded in a thread, each on every device that is wanted. Raises ``ModelLoadError``."""
+    return tuple([await asyncio.to_thread(_replicas, config, stage.name) for stage in config.model])
+
+
+def _replicas(config: Config, name: str) -> tuple[Model, ...]:
+    first = _load(config, name, config.device)  # says it where there is no torch at all
+    from bridge.models.device import devices  # noqa: PLC0415 - imports torch
+
+    return (first, *(_load(config, name, device) for device in devices(config.device)[1:]))
+
+
+def _load(config: Config, name: str, device: str) -> Model:
+    return catalog.load(
+        name,
+        device=device,
+        precision=config.precision,
+        cache_bytes=config.model_cache_mib * MIB,
+        long_context=config.long_context,
     )
+
+
+def described(replicas: Sequence[Model]) -> str:
+    """A model in a few words: its name, where it runs and how, and the memory that it takes on each device."""
+    model = replicas[0]
+    devices = ", ".join(replica.device for replica in replicas)
+    footprint = model.footprint
+    parts = {"weights": footprint.weights, "cache up to": footprint.cache, "a batch up to": footprint.activations}
+    memory = ", ".join(f"{part} {-(-size // MIB):,} MiB" for part, size in parts.items())
+    return f"{model.name} on {devices} in {model.precision} ({memory})"
+
+
+def described_scoring(config: Config, models: Models) -> str:
+    """All models in their order, and the memory for scores."""
+    if not models:
+        return "model none, since the mode is off"
+    stages = "; then ".join(described(replicas) for replicas in models)
+    return f"model {stages}; scores kept in up to {config.score_cache_mib:,} MiB"
 
 
 def _unknown_engine(config: Config, status: int) -> str:
@@ -174,17 +227,14 @@ def _json_object(reply: Reply) -> dict[str, object]:
         return {}
 
 
-def _limits(config: Config, model: Model) -> Limits:
-    kind = model.device.partition(":")[0]
-    return Limits(
-        timeout_s=config.score_timeout_s or _TIMEOUT_S[kind],
-        queue_pairs=config.queue_limit_pairs,
-        batch_tokens=config.batch_tokens or _BATCH_TOKENS[kind],
-    )
+def _kind(model: Model) -> str:
+    return model.device.partition(":")[0]
 
 
-def _rule(config: Config, model: Model) -> Rule:
-    usual = _RULES[model.kind]
+def _rule(config: Config, kind: ModelKind, *, is_last: bool) -> Rule:
+    usual = _RULES[kind]
+    if not is_last:
+        return usual
     ranking = usual.ranking if config.ranking == "auto" else config.ranking
     weight = usual.blend_weight if config.blend_weight is None else config.blend_weight
     return Rule(ranking, weight)

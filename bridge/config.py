@@ -1,31 +1,44 @@
-"""One frozen configuration, from flags, environment and a file, with every mistake reported at once.
+"""One frozen configuration: every setting with its default, its bounds and what it does.
 
-Precedence: command line, then ``RERANK_BRIDGE_*``, then the file, then the defaults below.
 The descriptions are the documentation: ``docs/configuration.md`` is made from them.
 """
 
 from __future__ import annotations
 
-import json
 import re
-import tomllib
-from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from bridge.errors import ConfigError
+from bridge.headers import MAX_INSTRUCTION_CHARS
 from connectors.base import Policy, ScorePolicy, TextField
 
-ENVIRONMENT_PREFIX = "RERANK_BRIDGE_"
 MIB = 1024 * 1024
 _MAX_PORT = 65_535
+Instruction = Annotated[str, Field(max_length=MAX_INSTRUCTION_CHARS)]
+_STAGE = re.compile(r"(?P<name>.*?)(?::(?P<keep>\d+))?", re.DOTALL)
 _CREDENTIALS = re.compile(r"^(\w+://)?.*@", re.DOTALL)
+
+
+class StageConfig(BaseModel):
+    """One model of those that score a window one after the other."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(
+        min_length=1,
+        description="`embedded`, a hub id such as `mixedbread-ai/mxbai-rerank-base-v2`, or a local folder.",
+    )
+    keep: int | None = Field(
+        None, ge=2, description="Texts, the best of this stage, that the next one scores; not in the last stage."
+    )
+
+    def __str__(self) -> str:
+        """As it is written in one line: ``embedded:30``."""
+        return self.name if self.keep is None else f"{self.name}:{self.keep}"
 
 
 class TextFieldConfig(BaseModel):
@@ -46,6 +59,9 @@ class IndexConfig(BaseModel):
     pattern: str = Field(min_length=1, description="Index name, alias or pattern with `*`, as searches name it.")
     text_fields: tuple[TextFieldConfig, ...] = Field(
         (), description="Fields that the model reads, in this order; unset: the fields that the query names."
+    )
+    instruction: Instruction | None = Field(
+        None, description="What relevance means in these indices; unset: the `instruction` of all."
     )
 
 
@@ -68,13 +84,41 @@ class Config(BaseModel):
     )
     mode: Literal["on", "off"] = Field("on", description="`off` passes every search through.")
 
-    model: str = Field(
-        "embedded",
-        description="`embedded`, a hub id such as `mixedbread-ai/mxbai-rerank-base-v2`, or a local folder.",
+    model: tuple[StageConfig, ...] = Field(
+        (StageConfig(name="embedded", keep=None),),
+        min_length=1,
+        description="`embedded`, a hub id such as `mixedbread-ai/mxbai-rerank-base-v2`, or a local folder. Several "
+        "score one after the other, as in `embedded:30,mixedbread-ai/mxbai-rerank-base-v2`: the second scores the 30 "
+        "that the first likes best. In a file also a list of stages.",
     )
-    device: str = Field("auto", description="`auto` (CUDA where there is a device), `cpu`, `cuda` or `cuda:N`.")
+    device: str = Field(
+        "auto",
+        description="`auto` (CUDA where there is a device; with several, a replica of the model on each), `cpu`, "
+        "`cuda` or `cuda:N`.",
+    )
+    precision: Literal["auto", "float32", "bfloat16", "int8"] = Field(
+        "auto", description="Number format of the models; `auto` is bfloat16 on a GPU and float32 on a CPU."
+    )
+    long_context: bool = Field(
+        default=False,
+        description="Let models that can read 32K tokens do so, rather than 8K; raise `max_text_chars` with it.",
+    )
     model_cache_mib: int = Field(
-        256, ge=0, description="Memory for document vectors that the embedded model keeps, in MiB."
+        256,
+        ge=0,
+        description="Memory for what a model keeps between searches, such as the document vectors of the embedded one, "
+        "in MiB for each model.",
+    )
+    score_cache_mib: int = Field(
+        64,
+        ge=1,
+        description="Memory for scores that are kept, so that the same page again or the next page of a search costs "
+        "no model time, in MiB over all models. 64 hold the scores of about 3,300 windows of 100 hits.",
+    )
+    instruction: Instruction = Field(
+        "",
+        description="What relevance means, in a sentence, for models that know instructions; others ignore it. The "
+        "request header `X-Rerank-Instruction` says it for one search.",
     )
 
     window: int = Field(
@@ -88,14 +132,14 @@ class Config(BaseModel):
         "auto",
         description="`model` orders by the model alone, `blend` by a weighted mean of model and first stage (both "
         "scaled over the window), `rrf` by reciprocal rank fusion. `auto` is `model` for cross-encoders and "
-        "`blend` for bi-encoders.",
+        "`blend` for bi-encoders. Concerns the last stage; the stages before it go by `auto`.",
     )
     blend_weight: float | None = Field(
         None,
         ge=0.0,
         le=1.0,
-        description="Weight of the model in `blend`; unset: 0.7 for bi-encoders (best of the weights tried on "
-        "NFCorpus and SciFact), 1.0 for cross-encoders.",
+        description="Weight of the model in `blend`, in the last stage; unset: 0.7 for bi-encoders (best of the "
+        "weights tried on NFCorpus and SciFact), 1.0 for cross-encoders.",
     )
     score_policy: ScorePolicy = Field(
         "replace",
@@ -119,8 +163,8 @@ class Config(BaseModel):
     batch_tokens: int | None = Field(
         None,
         ge=256,
-        description="Estimated tokens that are scored in one batch; a deadline is honoured between batches. Unset: "
-        "16,384 on a GPU (the default of text-embeddings-inference), 4,096 on a CPU.",
+        description="Tokens that are scored in one batch; a deadline is honoured between batches. Unset: found when "
+        "the model is loaded, from the device's memory and speed.",
     )
 
     upstream_username: str | None = Field(None, description="Basic credentials for requests that carry none.")
@@ -180,6 +224,26 @@ class Config(BaseModel):
             _check_address(address)
         return value
 
+    @field_validator("model", mode="before")
+    @classmethod
+    def _split_stages(cls, value: object) -> object:
+        stages = [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        if not isinstance(stages, list | tuple):
+            return stages
+        return tuple(_stage(entry) if isinstance(entry, str) else entry for entry in stages)
+
+    @field_validator("model")
+    @classmethod
+    def _check_stages(cls, value: tuple[StageConfig, ...]) -> tuple[StageConfig, ...]:
+        unbounded = next((stage.name for stage in value[:-1] if stage.keep is None), None)
+        if unbounded is not None:
+            raise ValueError(f"say how many texts of {unbounded} the next model scores: {unbounded}:30")
+        if value[-1].keep is not None:
+            raise ValueError(f"{value[-1]} is the last stage, which keeps all: leave out the number, or add a model")
+        if len({stage.name for stage in value}) < len(value):
+            raise ValueError("each stage must have another model")
+        return value
+
     @field_validator("listen")
     @classmethod
     def _check_listen(cls, value: str) -> str:
@@ -212,17 +276,29 @@ class Config(BaseModel):
             raise ValueError("\n".join(problems))
         return self
 
+    @property
+    def model_text(self) -> str:
+        """The models as they are written in one line."""
+        return ",".join(map(str, self.model))
+
     def policy(self, indices: tuple[str, ...]) -> Policy:
         """What is wanted for a search that names these indices: the first pattern that matches any."""
         wanted = next((entry for entry in self.indices if _matches(entry.pattern, indices)), None)
         return Policy(
             window=self.window,
             text_fields=tuple(TextField(f.name, f.label, f.max_chars) for f in wanted.text_fields) if wanted else (),
+            instruction=self.instruction if wanted is None or wanted.instruction is None else wanted.instruction,
             score_policy=self.score_policy,
             max_text_chars=self.max_text_chars,
             max_body_bytes=self.max_search_body_bytes,
             max_reply_bytes=self.max_search_reply_bytes,
         )
+
+
+def _stage(text: str) -> dict[str, object]:
+    """``name`` or ``name:keep`` as the members of a stage."""
+    match = _STAGE.fullmatch(text)
+    return {} if match is None else {"name": match["name"], "keep": match["keep"]}
 
 
 def _matches(pattern: str, indices: tuple[str, ...]) -> bool:
@@ -251,84 +327,3 @@ def split_listen(value: str) -> tuple[str, int]:
     if not separator or not host or not port.isdecimal() or int(port) > _MAX_PORT:
         raise ValueError(f"{value!r} is not HOST:PORT")
     return host.strip("[]"), int(port)
-
-
-def load(flags: Mapping[str, object], file: Path | None, environ: Mapping[str, str]) -> Config:
-    """The configuration from all sources. Raises ``ConfigError`` with every problem at once."""
-    problems: list[str] = []
-    sources = (
-        _Source("--{}", {name: value for name, value in flags.items() if value is not None}),
-        _Source(ENVIRONMENT_PREFIX + "{}", _read_environment(environ, problems)),
-        _Source(f"{file}: {{}}", _read_file(file, problems) if file is not None else {}),
-    )
-    merged: dict[str, Any] = {}
-    for source in reversed(sources):
-        merged |= source.values
-    try:
-        config = Config(**merged)
-    except ValidationError as error:
-        problems += [problem for entry in error.errors() for problem in _describe(entry, sources).splitlines()]
-    if problems:
-        raise ConfigError(problems)
-    return config
-
-
-class _Source(NamedTuple):
-    place: str
-    values: Mapping[str, Any]
-
-
-def _read_file(file: Path, problems: list[str]) -> dict[str, Any]:
-    try:
-        text = file.read_text(encoding="utf-8")
-        content = tomllib.loads(text) if file.suffix == ".toml" else yaml.safe_load(text)
-    except OSError as error:
-        problems.append(f"{file}: {error.strerror}")
-    except (tomllib.TOMLDecodeError, yaml.YAMLError, UnicodeDecodeError) as error:
-        problems.append(f"{file}: {' '.join(str(error).split())}")
-    else:
-        if isinstance(content, dict):
-            return {str(name): value for name, value in content.items()}
-        if content is not None:
-            problems.append(f"{file}: settings are expected as `name: value`, not a {type(content).__name__}")
-    return {}
-
-
-def _read_environment(environ: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for variable in sorted(environ):
-        if not variable.startswith(ENVIRONMENT_PREFIX):
-            continue
-        name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
-        if name not in Config.model_fields:
-            problems.append(f"{variable}: there is no such setting")
-        elif name == "indices":
-            try:
-                values[name] = json.loads(environ[variable])
-            except json.JSONDecodeError as error:
-                problems.append(f"{variable}: not JSON: {error}")
-        else:
-            values[name] = environ[variable]
-    return values
-
-
-def _describe(entry: ErrorDetails, sources: Sequence[_Source]) -> str:
-    location, problem = [str(part) for part in entry["loc"]], entry["msg"].removeprefix("Value error, ")
-    if not location:
-        return problem
-    if entry["type"] == "missing" and len(location) == 1:
-        name = location[0]
-        return f"{name} is missing: give --{name}, {ENVIRONMENT_PREFIX}{name.upper()} or {name} in a file"
-    if entry["type"] == "extra_forbidden":
-        problem = "there is no such setting"
-    source = next((source for source in sources if location[0] in source.values), sources[-1])
-    return f"{_spell(source.place, location)}: {problem}"
-
-
-def _spell(place: str, location: Sequence[str]) -> str:
-    name = ".".join(location)
-    if place.startswith("--"):
-        name = name.replace("_", "-")
-    elif place.startswith(ENVIRONMENT_PREFIX):
-        name = name.upper()
-    return place.format(name)

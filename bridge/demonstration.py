@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from bridge.composition import bridging, open_direct
+from bridge.composition import bridging, described_scoring, open_direct
 from bridge.config import Config
 from bridge.demo.corpus import Document, build_corpus
 from bridge.demo.questions import Question, load_questions
@@ -57,10 +57,10 @@ async def demonstrate(
         data = dataset(folder, corpus, questions)
         direct = await stack.enter_async_context(open_direct(config))
         await command.load_index(direct, data, INDEX, console)
-        with console.status(f"loading the model: {config.model}"):
+        with console.status(f"loading the model: {config.model_text}"):
             bridge = await stack.enter_async_context(bridging(config))
-        model = f"{bridge.model.name} on {bridge.model.device}" if bridge.model else "no model"
-        console.print(f"bridge: {bridge.running.url} -> {bridge.engine} at {direct.url}; {model}", highlight=False)
+        models = described_scoring(config, bridge.models)
+        console.print(f"bridge: {bridge.running.url} -> {bridge.engine} at {direct.url}; {models}", highlight=False)
         bridged = await stack.enter_async_context(open_client(bridge.running.url))
         await show_searches(questions, direct, bridged, console)
         console.print()

@@ -15,12 +15,12 @@ from urllib.parse import quote
 
 import structlog
 
-from bridge.errors import DeadlineError, OverloadedError, ReplyTooLargeError, ScoringError, UpstreamError
-from bridge.headers import CONTROL_HEADER, skipped
+from bridge.errors import ReplyTooLargeError, UpstreamError
+from bridge.headers import CONTROL_HEADER, INSTRUCTION_HEADER, MAX_INSTRUCTION_CHARS, skipped
 from bridge.logs import without_message
-from bridge.ranking import Rule, order
+from bridge.ranking import StageScores, Window, order
 from bridge.telemetry import Telemetry
-from connectors.base import Connector, HitPage, Order, PassThrough, Policy, Reason, Reply, Request, SearchPlan
+from connectors.base import Connector, HitPage, PassThrough, Policy, Reason, Reply, Request, SearchPlan
 
 TIMING_HEADER = "Server-Timing"
 _SERVER_ERRORS = range(500, 600)
@@ -41,15 +41,10 @@ class Sender(Protocol):
 
 
 class Scores(Protocol):
-    """What an exchange needs of the scorer."""
+    """What an exchange needs of the scorers."""
 
-    @property
-    def model_name(self) -> str:
-        """The name that the reply tells."""
-        ...
-
-    async def score(self, query_text: str, texts: Sequence[str]) -> list[float | None]:
-        """One score per text, None where there is none. Raises ``ScoringError``."""
+    async def score(self, window: Window) -> Sequence[StageScores]:
+        """What each stage gave the window, one at least."""
         ...
 
 
@@ -61,6 +56,7 @@ class _Stopwatch:
         self._started = clock()
         self.upstream_s = 0.0
         self.score_s = 0.0
+        self.stages: Sequence[StageScores] = ()
 
     def since(self, moment: float) -> float:
         return self._clock() - moment
@@ -74,8 +70,16 @@ class _Stopwatch:
         return max(self.since(self._started) - self.upstream_s - self.score_s, 0.0)
 
     def header(self) -> tuple[str, str]:
-        parts = (("upstream", self.upstream_s), ("score", self.score_s), ("bridge", self.bridge_s))
-        return TIMING_HEADER, ", ".join(f"{name};dur={seconds * 1000:.1f}" for name, seconds in parts)
+        parts = (
+            _timing("upstream", self.upstream_s),
+            *(f'{_timing("score", stage.seconds)};desc="{quote(stage.model_name)}"' for stage in self.stages),
+            _timing("bridge", self.bridge_s),
+        )
+        return TIMING_HEADER, ", ".join(parts)
+
+
+def _timing(part: str, seconds: float) -> str:
+    return f"{part};dur={seconds * 1000:.1f}"
 
 
 class _Fetched(NamedTuple):
@@ -93,17 +97,15 @@ class Exchange:
         *,
         connector: Connector,
         upstream: Sender,
-        scorer: Scores,
+        scores: Scores,
         policy: Callable[[tuple[str, ...]], Policy],
-        rule: Rule,
         telemetry: Telemetry,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connector = connector
         self._upstream = upstream
-        self._scorer = scorer
+        self._scores = scores
         self._policy = policy
-        self._rule = rule
         self._telemetry = telemetry
         self._clock = clock
         self._window_limits: dict[tuple[str, ...], tuple[int, float]] = {}
@@ -132,14 +134,15 @@ class Exchange:
 
     async def _search(self, request: Request, watch: _Stopwatch) -> Reply | PassThrough:
         indices = self._connector.indices(request)
-        plan = self._planned(request, indices)
+        policy = self._policy(indices)
+        plan = self._planned(request, indices, policy)
         if isinstance(plan, PassThrough):
             return plan
         fetched = await self._fetch(plan, watch)
         limit = self._refused_window(fetched)
         if limit is not None and plan.start + plan.size <= limit:
             self._remember_window_limit(indices, limit)
-            plan = self._planned(request, indices)
+            plan = self._planned(request, indices, policy)
             if isinstance(plan, PassThrough):
                 return plan
             fetched = await self._fetch(plan, watch)
@@ -150,10 +153,9 @@ class Exchange:
             return self._told(reply, Reason.ENGINE_ERROR, watch)
         if isinstance(page, PassThrough):
             return page  # asked anew as it came, so that an error is about the client's own
-        return await self._rerank(plan, page, reply, watch)
+        return await self._rerank(plan, page, reply, _instruction(request, policy), watch)
 
-    def _planned(self, request: Request, indices: tuple[str, ...]) -> SearchPlan | PassThrough:
-        policy = self._policy(indices)
+    def _planned(self, request: Request, indices: tuple[str, ...], policy: Policy) -> SearchPlan | PassThrough:
         limit, until = self._window_limits.get(indices, (policy.window, 0.0))
         if self._clock() < until:
             policy = replace(policy, window=min(policy.window, limit))
@@ -175,48 +177,52 @@ class Exchange:
             return self._connector.window_limit(fetched.reply)
         return None
 
-    async def _rerank(self, plan: SearchPlan, page: HitPage, reply: Reply, watch: _Stopwatch) -> Reply:
-        scores = page.skip or await self._score(plan, page, watch)
-        if isinstance(scores, Reason):
-            return self._told(self._connector.splice(plan, page, reply, None), scores, watch)
-        ranked: Order = order(page.first_stage_scores, scores, self._rule)
-        reply = self._connector.splice(plan, page, reply, ranked)
-        is_whole = None not in scores
-        self._telemetry.search_applied(watch.upstream_s, watch.score_s, watch.bridge_s, is_whole=is_whole)
-        return _with_headers(reply, self._applied(scores), watch)
+    async def _rerank(
+        self, plan: SearchPlan, page: HitPage, reply: Reply, instruction: str, watch: _Stopwatch
+    ) -> Reply:
+        reason = page.skip or await self._score(plan, page, instruction, watch)
+        if reason is not None:
+            return self._told(self._connector.splice(plan, page, reply, None), reason, watch)
+        reply = self._connector.splice(plan, page, reply, order(page.first_stage_scores, watch.stages))
+        self._telemetry.search_applied(watch.upstream_s, watch.score_s, watch.bridge_s, watch.stages)
+        return _with_headers(reply, _applied(watch.stages), watch)
 
-    async def _score(self, plan: SearchPlan, page: HitPage, watch: _Stopwatch) -> list[float | None] | Reason:
+    async def _score(self, plan: SearchPlan, page: HitPage, instruction: str, watch: _Stopwatch) -> Reason | None:
+        """Why there is no order; None where the stages that the watch then has give one."""
+        texts = tuple(candidate.text for candidate in page.candidates)
+        window = Window(plan.query_text, texts, page.first_stage_scores[: len(texts)], instruction)
         started = watch.now()
         try:
-            return await self._scorer.score(plan.query_text, [candidate.text for candidate in page.candidates])
-        except ScoringError as error:
-            # Late and overloaded searches come in crowds, and the metrics count them.
-            tell = _log.debug if isinstance(error, DeadlineError | OverloadedError) else _log.warning
-            tell("not scored", error=type(error).__name__, problem=str(error))
-            return next(reason for kind, reason in _SCORING_REASONS if isinstance(error, kind))
+            watch.stages = await self._scores.score(window)
         finally:
             watch.score_s += watch.since(started)
+        first = watch.stages[0]
+        return first.cut if not first.scored else None
 
     def _remember_window_limit(self, indices: tuple[str, ...], limit: int) -> None:
         if len(self._window_limits) >= _WINDOW_LIMITS:
             self._window_limits.pop(next(iter(self._window_limits)))
         self._window_limits[indices] = (limit, self._clock() + _WINDOW_LIMIT_S)
 
-    def _applied(self, scores: Sequence[float | None]) -> str:
-        scored = len(scores) - scores.count(None)
-        partly = f"; scored={scored}" if scored < len(scores) else ""
-        return f"applied; window={len(scores)}; model={quote(self._scorer.model_name)}{partly}"
-
     def _told(self, reply: Reply, reason: Reason, watch: _Stopwatch) -> Reply:
         self._telemetry.search_skipped(reason)
         return _with_headers(reply, skipped(reason), watch)
 
 
-_SCORING_REASONS: tuple[tuple[type[ScoringError], Reason], ...] = (
-    (DeadlineError, Reason.DEADLINE),
-    (OverloadedError, Reason.OVERLOADED),
-    (ScoringError, Reason.MODEL_FAILED),
-)
+def _instruction(request: Request, policy: Policy) -> str:
+    own = request.header(INSTRUCTION_HEADER)
+    return policy.instruction if own is None else own.strip()[:MAX_INSTRUCTION_CHARS]
+
+
+def _applied(stages: Sequence[StageScores]) -> str:
+    """The control header's value: with numbers of texts scored where there are several stages, or some have none."""
+    window, first, last = len(stages[0].scores), stages[0], stages[-1]
+    parts = ["applied", f"window={window}", "model=" + ",".join(quote(stage.model_name) for stage in stages)]
+    if len(stages) > 1 or first.scored < window:
+        parts.append("scored=" + ",".join(str(stage.scored) for stage in stages))
+    if last.cut is not None:
+        parts.append(f"cut={last.cut.value}")
+    return "; ".join(parts)
 
 
 def _surprise(error: Exception) -> PassThrough:

@@ -12,11 +12,16 @@ from connectors.base import Headers, Reason, header
 CONTROL_HEADER = "X-Rerank"
 """Addressed to the bridge in a request, and from the bridge in a reply."""
 
+INSTRUCTION_HEADER = "X-Rerank-Instruction"
+"""What relevance means to this search, for models that know instructions."""
+MAX_INSTRUCTION_CHARS = 1_000
+"""Several times the longest in the cards of the models; each text of a window might be read with it."""
+
 _HOP_BY_HOP = frozenset(
     # RFC 9110 7.6.1, and Trailer: trailers end here, so they must not be announced.
     {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
 )
-_OURS = frozenset({"host", CONTROL_HEADER.lower()})
+_OURS = frozenset({"host", CONTROL_HEADER.lower(), INSTRUCTION_HEADER.lower()})
 
 
 def skipped(reason: Reason) -> str:

@@ -1,18 +1,20 @@
 """Scores -> order. Pure: no model, no engine.
 
-``order`` ranks the rerank window by the model, or by model and first stage together, and appends the tail. Ties keep
-first-stage order. Hits that were not scored (no text, or the deadline came first) stand behind the scored ones, in
-first-stage order. The ``_score`` values written fall all the way down and depend on the window alone, never on
-the page, so that pages agree with each other.
+A window is scored in one stage or several, each of which scores what stood best before it. ``order`` ranks the window
+by the last stage, then by the stage before it what that one left out, and so on; behind it stands what no stage scored,
+in first-stage order, and then the tail. Each stage goes by its model, or by its model and the first stage together.
+Ties keep first-stage order. The ``_score`` values written fall all the way down and depend on the window alone, never
+on the page, so that pages agree with each other.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from connectors.base import RankedHit
+from connectors.base import RankedHit, Reason
 
 Ranking = Literal["model", "blend", "rrf"]
 
@@ -21,36 +23,99 @@ _STEP = 2.0**-21  # of written scores: four times the spacing of 32-bit floats i
 
 
 class Rule(NamedTuple):
-    """How the window is ordered."""
+    """How a stage orders what it scored."""
 
     ranking: Ranking = "model"
     blend_weight: float = 1.0
     """Weight of the model in ``blend``, from 0 to 1; the first stage has the rest."""
 
 
-def order(first_stage_scores: Sequence[float], model_scores: Sequence[float | None], rule: Rule) -> list[RankedHit]:
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What is to be scored: a search's words and the first-stage hits for them, in first-stage order."""
+
+    query_text: str
+    texts: tuple[str, ...]
+    """What a model reads of each hit; empty where it has no text."""
+    first_stage_scores: tuple[float, ...]
+    """Of the same hits."""
+    instruction: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StageScores:
+    """What one stage gave a window."""
+
+    scores: tuple[float | None, ...]
+    """One for each of the window's texts, in first-stage order; None where this stage has none."""
+    rule: Rule
+    model_name: str = ""
+    seconds: float = 0.0
+    """From when the texts were handed to the stage until it was done."""
+    cut: Reason | None = None
+    """Why it scored less than it was given; None where it scored every text."""
+
+    @property
+    def scored(self) -> int:
+        """How many texts have a score."""
+        return len(self.scores) - self.scores.count(None)
+
+
+def order(first_stage_scores: Sequence[float], stages: Sequence[StageScores]) -> list[RankedHit]:
     """All hits, best first, with the scores to write: the window in (1, 2), the tail in (0, 1).
 
-    ``model_scores`` are the window's, in first-stage order, None where there is none;
-    ``len(model_scores) <= len(first_stage_scores)``; the result has one entry for each first-stage score.
+    ``first_stage_scores`` are those of window and tail; ``stages`` are one or more, in the order in which they scored.
+    The result has one entry for each first-stage score.
     """
-    scored = [index for index, score in enumerate(model_scores) if score is not None]
-    unscored = [index for index, score in enumerate(model_scores) if score is None]
-    model = [score for score in model_scores if score is not None]
-    final = _FUSIONS[rule.ranking](model, [first_stage_scores[index] for index in scored], rule.blend_weight)
-    ranked = sorted(zip(scored, final, strict=True), key=lambda entry: -entry[1])
-    relevances = _scaled([score for _, score in ranked])
-    # Scored hits that come before unscored ones keep to the upper half, so that scores fall across the border.
-    floor = 1.5 if unscored else 1.0
-    window = [
-        *((index, floor + (2.0 - floor) * value) for (index, _), value in zip(ranked, relevances, strict=True)),
-        *((index, 1.0 + 0.5 * _squeezed(first_stage_scores[index])) for index in unscored),
+    window = len(stages[0].scores)
+    tail = range(window, len(first_stage_scores))
+    return [
+        *_falling(_in_bands(_groups(first_stage_scores, stages))),
+        *(RankedHit(index, _squeezed(first_stage_scores[index])) for index in tail),
     ]
-    tail = [
-        RankedHit(index, _squeezed(first_stage_scores[index]))
-        for index in range(len(model_scores), len(first_stage_scores))
-    ]
-    return [*_falling(window), *tail]
+
+
+def preferred(first_stage_scores: Sequence[float], stages: Sequence[StageScores]) -> list[int]:
+    """The places of the window, best first: a permutation of ``range(len(stages[0].scores))``."""
+    return [index for group in _groups(first_stage_scores, stages) for index, _ in group]
+
+
+_Group = list[tuple[int, float]]
+"""Hits of the window with a relevance in [0, 1], best first."""
+
+
+def _groups(first_stage_scores: Sequence[float], stages: Sequence[StageScores]) -> list[_Group]:
+    """The window in groups, best first: what each stage scored last, the last stage's first; then the unscored."""
+    groups: list[_Group] = []
+    placed: set[int] = set()
+    for stage in reversed(stages):
+        left = [entry for entry in _ranked(first_stage_scores, stage) if entry[0] not in placed]
+        groups.append(list(zip([index for index, _ in left], _scaled([score for _, score in left]), strict=True)))
+        placed |= {index for index, _ in left}
+    unscored = [index for index in range(len(stages[0].scores)) if index not in placed]
+    groups.append([(index, _squeezed(first_stage_scores[index])) for index in unscored])
+    return [group for group in groups if group]
+
+
+def _ranked(first_stage_scores: Sequence[float], stage: StageScores) -> _Group:
+    """What a stage scored, with the scores that it is ordered by, best first."""
+    scored = [(index, score) for index, score in enumerate(stage.scores) if score is not None]
+    final = _FUSIONS[stage.rule.ranking](
+        [score for _, score in scored], [first_stage_scores[index] for index, _ in scored], stage.rule.blend_weight
+    )
+    places = [index for index, _ in scored]
+    return sorted(zip(places, final, strict=True), key=lambda entry: -entry[1])
+
+
+def _in_bands(groups: Sequence[_Group]) -> _Group:
+    """The groups with scores in (1, 2): each but the last in the upper half of what is left, so that scores fall."""
+    window: _Group = []
+    ceiling = 2.0
+    for number, group in enumerate(groups, start=1):
+        floor = 1.0 if number == len(groups) else (1.0 + ceiling) / 2
+        window += [(index, floor + (ceiling - floor) * value) for index, value in group]
+        ceiling = floor
+    return window
 
 
 def _by_model(model: Sequence[float], _first_stage: Sequence[float], _weight: float) -> Sequence[float]:

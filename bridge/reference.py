@@ -11,13 +11,15 @@ from typing import Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from bridge.config import ENVIRONMENT_PREFIX, Config, IndexConfig, TextFieldConfig
+from bridge.config import Config, IndexConfig, StageConfig, TextFieldConfig
+from bridge.config_sources import ENVIRONMENT_PREFIX
+from bridge.headers import MAX_INSTRUCTION_CHARS
 from connectors import reasons
 from connectors.base import Reason
 from connectors.query_text import AUTOCOMPLETION, COMPOUND, FULL_TEXT
 
 _MADE = "<!-- Made by scripts/docs from the code; change it there. -->\n"
-_FLAGS = ("upstream", "engine", "listen", "model", "window", "mode")
+_FLAGS = ("upstream", "engine", "listen", "model", "device", "precision", "window", "mode")
 
 _CONFIGURATION = """# Configuration
 {made}
@@ -28,8 +30,10 @@ file. All mistakes are reported at once.
 ```yaml
 upstream: http://localhost:9200
 window: 100
+model: embedded:30,mixedbread-ai/mxbai-rerank-base-v2
 indices:
   - pattern: shop-*
+    instruction: Prefer products that can be bought over their accessories.
     text_fields:
       - name: title
       - name: description
@@ -42,6 +46,16 @@ indices:
 | setting | default | option and variable | what it does |
 | --- | --- | --- | --- |
 {settings}
+
+## Entries of `model`
+
+One model, or several that score one after the other, each what the one before it likes best. In one line they are
+separated by commas, each but the last with the number of texts that it keeps: `embedded:30,FOLDER`. In a file they may
+be a list of entries.
+
+| setting | default | what it does |
+| --- | --- | --- |
+{stages}
 
 ## Entries of `indices`
 
@@ -66,13 +80,22 @@ passes through untouched. The reply to a search says what happened, in one heade
 
 ```
 X-Rerank: applied; window=100; model=embedded
-X-Rerank: applied; window=100; model=embedded; scored=64
+X-Rerank: applied; window=100; model=embedded; scored=64; cut=deadline
+X-Rerank: applied; window=100; model=embedded,mixedbread-ai/mxbai-rerank-base-v2; scored=100,30
 X-Rerank: skipped; reason=sorted
 ```
 
 `scored=64` stands there where the deadline came first, or hits have no text: the others follow in first-stage order.
 
-The request header `X-Rerank: off` passes one search through.
+With several models, `scored` has the numbers of texts that they scored, in their order. What the last one scored stands
+first, then the rest in the order of the one before. `cut` says why a model scored less than it was given: `deadline`,
+`overloaded` or `model-failed`; the models behind it did not begin. `Server-Timing` has the milliseconds of each model,
+one `score` after the other.
+
+The request header `X-Rerank: off` passes one search through. `X-Rerank-Instruction` says what relevance means to one
+search, such as `Prefer studies on humans`, for models that know instructions; it wins over the `instruction` of the
+configuration, and an empty one takes that away. It is read up to {instruction_chars:,} characters. Neither header
+reaches the engine.
 
 ## Where the user's words are found
 
@@ -125,6 +148,7 @@ def _configuration() -> str:
     return _CONFIGURATION.format(
         made=_MADE,
         settings="\n".join(_setting_row(name, field) for name, field in Config.model_fields.items()),
+        stages=_rows(StageConfig),
         indices=_rows(IndexConfig),
         text_fields=_rows(TextFieldConfig),
     )
@@ -145,7 +169,10 @@ def _rows(model: type[BaseModel]) -> str:
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "needed"
-    return "unset" if field.default in (None, (), "") else f"`{field.default}`"
+    shown = ",".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
+    if isinstance(shown, bool):
+        shown = str(shown).lower()
+    return "unset" if shown in (None, "") else f"`{shown}`"
 
 
 def _choices(field: FieldInfo) -> str:
@@ -160,6 +187,7 @@ def _choices(field: FieldInfo) -> str:
 def _what_is_reranked() -> str:
     return _WHAT_IS_RERANKED.format(
         made=_MADE,
+        instruction_chars=MAX_INSTRUCTION_CHARS,
         full_text=_code(FULL_TEXT),
         autocompletion=_code(AUTOCOMPLETION),
         compound=", ".join(f"`{kind}` ({_code(keys)})" for kind, keys in COMPOUND.items()),

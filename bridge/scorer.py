@@ -1,8 +1,19 @@
-"""The async front of a model: a bounded queue, batches across searches, a deadline for each search.
+"""The async front of a model: a bounded queue, batches across searches, a deadline for each search, scores kept.
 
-One worker runs the model in a thread of its own, so the event loop never waits for it. Each batch takes texts from the
-front of the searches that wait, nearest deadline first, so what is scored of a search is always a prefix of its
-window. A failed batch answers every search in it, and the worker lives on.
+Texts whose score is known, or that a window has twice, are not scored again. The others are read (tokenised) in a
+thread of their own, a little ahead of the model, and scored in batches under a budget of real tokens. Searches join
+between batches, nearest deadline first; a batch goes to whichever replica of the model is free, at once and never by a
+timer. A failed batch answers every search in it, and the scorer lives on.
+
+What a search is answered with is a prefix of its window, whatever is known of the rest, so that no text rises because
+another search happened to ask for it. What ends it early:
+
+- its deadline passes;
+- its next text, by the speed measured, would not be done by its deadline. That is not begun then, and the search is
+  answered as soon as its texts under way are scored. The first two are begun all the same: without them there is no
+  order, and the estimate may be wrong.
+
+``bridge.packing`` says who shares a batch, and how long texts and short ones take turns.
 """
 
 from __future__ import annotations
@@ -11,61 +22,57 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from bridge.errors import DeadlineError, OverloadedError, ScoringError
-from bridge.models.base import Model, Pair
-from bridge.packing import batch_shares, estimated_tokens
+from bridge.models.base import Model, Tokens
+from bridge.packing import estimated_tokens
+from bridge.queue import MIN_SCORED, Batch, Queue, Search, Unread
+from bridge.score_cache import ScoreCache, score_keys
 from bridge.telemetry import Telemetry
 
-_MIN_SCORED = 2  # fewer give no order
+_READ_AHEAD = 2  # batches of each replica that are read: one that is prefetched, and one to fill the next from
+_BATCHES = {"cpu": 1, "cuda": 2}  # that a replica is given: a GPU must find the next one when it ends the one before
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What bounds a scorer."""
 
-    timeout_s: float
-    """For one search, from the moment that it is submitted; infinite waits for all of its scores."""
     queue_pairs: int
     """Texts that may wait, over all searches."""
-    batch_tokens: int
-    """Estimated tokens of one batch."""
-
-
-@dataclass(slots=True)
-class _Search:
-    """One search's texts on their way through the model."""
-
-    deadline: float
-    waiting: deque[tuple[int, Pair, int]]
-    """(place in the window, pair, estimated tokens), in first-stage order."""
-    scores: list[float | None]
-    missing: int
-    done: asyncio.Future[None] = field(repr=False)
+    batch_tokens: int | None = None
+    """Tokens of one batch; None: as many as the model says."""
 
 
 class Scorer:
-    """Scores windows; use it as an async context manager."""
+    """Scores texts by a model, of which there may be a replica on each device; use it as an async context manager."""
 
     def __init__(
-        self, model: Model, limits: Limits, telemetry: Telemetry, clock: Callable[[], float] = time.monotonic
+        self,
+        models: Sequence[Model],
+        limits: Limits,
+        cache: ScoreCache,
+        telemetry: Telemetry,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._model = model
-        self._limits = limits
+        self._model = models[0]
+        self._replicas = [_Replica(model) for model in models]
+        self._batch_tokens = limits.batch_tokens or self._model.batch_tokens
+        self._queue_pairs = limits.queue_pairs
+        self._cache = cache
         self._telemetry = telemetry
         self._clock = clock
-        self._searches: list[_Search] = []
-        self._arrival = asyncio.Event()
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
-        self._worker: asyncio.Task[None] | None = None
-        self._seconds_per_token = 0.0
+        self._queue = Queue()
+        self._pace = _Pace()
+        self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader")
+        self._is_reading = False
+        self._is_running = False
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def model_name(self) -> str:
@@ -73,112 +80,211 @@ class Scorer:
         return self._model.name
 
     async def __aenter__(self) -> Self:
-        self._worker = asyncio.create_task(self._work())
+        self._is_running = True
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._worker is not None:
-            self._worker.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._worker
-        for search in self._searches:
-            _fail(search, ScoringError("the bridge stops"))
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._is_running = False
+        self._queue.fail(ScoringError("the bridge stops"))
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for thread in (self._reader, *(replica.thread for replica in self._replicas)):
+            thread.shutdown(wait=False, cancel_futures=True)
 
-    async def score(self, query_text: str, texts: Sequence[str]) -> list[float | None]:
+    async def score(
+        self, query_text: str, texts: Sequence[str], *, instruction: str = "", deadline: float = math.inf
+    ) -> list[float | None]:
         """One score per text, same order; None for an empty text, and for what the deadline left out.
 
-        Where the deadline passes, the scored texts are a prefix of those that are not empty, two at least.
-        Raises ``OverloadedError``, ``DeadlineError``, ``ScoringError``.
+        ``deadline`` is a moment on the scorer's clock. Where it comes first, the scored texts are a prefix of those
+        that are not empty, two at least. Raises ``OverloadedError``, ``DeadlineError``, ``ScoringError``.
         """
-        if self._worker is None or self._worker.done():
+        if not self._is_running:
             raise ScoringError("the scorer does not run")
-        search = self._admit(query_text, texts)
-        try:
-            await asyncio.wait({search.done}, timeout=self._timeout_s())
-        finally:
-            self._dismiss(search)
-        if search.done.done():
-            search.done.result()
-        elif len(search.scores) - search.scores.count(None) < _MIN_SCORED:
+        search = self._asked(query_text, texts, instruction, deadline)
+        if search.unread:
+            self._admit(search)
+            try:
+                await asyncio.wait({search.done}, timeout=self._left_s(deadline))
+            finally:
+                self._queue.discard(search)
+                self._count_waiting()
+            if search.done.done():
+                search.done.result()
+        scores = _prefix(texts, search.scores)
+        left_out = any(text and score is None for text, score in zip(texts, scores, strict=True))
+        if left_out and len(scores) - scores.count(None) < MIN_SCORED:
             raise DeadlineError("the deadline passed before any order was known")
-        return list(search.scores)
+        return scores
 
-    def _timeout_s(self) -> float | None:
-        return None if math.isinf(self._limits.timeout_s) else self._limits.timeout_s
+    def _asked(self, query_text: str, texts: Sequence[str], instruction: str, deadline: float) -> Search:
+        """The search with the scores that are known; what is not known is unread."""
+        keys = score_keys(self._model.revision, instruction, query_text, texts)
+        scores: list[float | None] = [None] * len(texts)
+        places: dict[bytes, list[int]] = {}
+        unread: deque[Unread] = deque()
+        for place, (key, text) in enumerate(zip(keys, texts, strict=True)):
+            if not text:
+                continue
+            if key in places:
+                places[key].append(place)
+                continue
+            scores[place] = self._cache.get(key)
+            if scores[place] is None:
+                places[key] = [place]
+                tokens = estimated_tokens(len(query_text) + len(text), self._model.max_tokens)
+                unread.append(Unread(key, text, tokens))
+        self._telemetry.pairs_known(self.model_name, sum(score is not None for score in scores))
+        waiting_tokens = sum(text.tokens for text in unread)
+        return Search(query_text, instruction, deadline, scores, places, unread, waiting_tokens=waiting_tokens)
 
-    def _admit(self, query_text: str, texts: Sequence[str]) -> _Search:
-        pairs = ((place, Pair(query_text, text)) for place, text in enumerate(texts) if text)
-        waiting = deque((place, pair, self._tokens(pair)) for place, pair in pairs)
-        if self._waiting_pairs() + len(waiting) > self._limits.queue_pairs:
-            raise OverloadedError(f"more than {self._limits.queue_pairs} texts wait to be scored")
-        if waiting and self._waiting_s() > self._limits.timeout_s:
+    def _admit(self, search: Search) -> None:
+        left_s = self._left_s(search.deadline)
+        if left_s is not None and left_s <= 0:
+            raise DeadlineError("the deadline had passed before")
+        if self._queue.pairs + search.waiting_pairs > self._queue_pairs:
+            raise OverloadedError(f"more than {self._queue_pairs} texts wait to be scored")
+        if left_s is not None and self._waiting_s() > left_s:
             raise OverloadedError("what waits to be scored takes longer than the deadline allows")
-        done = asyncio.get_running_loop().create_future()
-        search = _Search(self._clock() + self._limits.timeout_s, waiting, [None] * len(texts), len(waiting), done)
-        if waiting:
-            self._searches.append(search)
-            self._searches.sort(key=lambda entry: entry.deadline)
-            self._arrival.set()
-        else:
-            done.set_result(None)
-        self._telemetry.waiting_pairs(self._waiting_pairs())
-        return search
+        self._queue.add(search)
+        self._count_waiting()
+        self._advance()
 
-    def _tokens(self, pair: Pair) -> int:
-        return estimated_tokens(len(pair.query_text) + len(pair.text), self._model.max_tokens)
-
-    def _dismiss(self, search: _Search) -> None:
-        if search in self._searches:
-            self._searches.remove(search)
-        self._telemetry.waiting_pairs(self._waiting_pairs())
+    def _left_s(self, deadline: float) -> float | None:
+        return None if math.isinf(deadline) else deadline - self._clock()
 
     def _waiting_s(self) -> float:
-        """Seconds until the model is done with what waits now, at its speed in the last batch."""
-        tokens = sum(tokens for search in self._searches for *_, tokens in search.waiting)
-        return tokens * self._seconds_per_token
+        """Seconds until the model is done with what waits now, by the speed measured."""
+        return self._queue.tokens * self._pace.seconds_per_token / len(self._replicas)
 
-    def _waiting_pairs(self) -> int:
-        return sum(len(search.waiting) for search in self._searches)
+    def _count_waiting(self) -> None:
+        self._telemetry.waiting_pairs(self.model_name, self._queue.pairs)
 
-    async def _work(self) -> None:
-        while True:
-            batch = self._next_batch()
-            if batch:
-                await self._run(batch)
-            else:
-                self._arrival.clear()
-                await self._arrival.wait()
+    def _advance(self) -> None:
+        """Begins whatever can be begun now."""
+        if not self._is_running:
+            return
+        for replica in sorted(self._replicas, key=lambda entry: entry.free_at):
+            while replica.is_free and (batch := self._next_batch(replica)):
+                self._begin(self._run(replica, batch))
+        self._read_on()
 
-    def _next_batch(self) -> list[tuple[_Search, int, Pair]]:
-        # Lengths beyond the budget can't matter: each text has a token at least.
-        lengths = [[tokens for *_, tokens in islice(s.waiting, self._limits.batch_tokens)] for s in self._searches]
-        batch: list[tuple[_Search, int, Pair]] = []
-        for search, share in zip(self._searches, batch_shares(lengths, self._limits.batch_tokens), strict=True):
-            for _ in range(share):
-                place, pair, _tokens = search.waiting.popleft()
-                batch.append((search, place, pair))
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _read_on(self) -> None:
+        if self._is_reading:
+            return
+        chunk = self._queue.next_chunk(self._batch_tokens, _READ_AHEAD * len(self._replicas))
+        if chunk is not None:
+            self._is_reading = True
+            self._begin(self._read(*chunk))
+
+    async def _read(self, search: Search, chunk: Sequence[Unread]) -> None:
+        texts = [text for _, text, _ in chunk]
+        loop = asyncio.get_running_loop()
+        try:
+            read = await loop.run_in_executor(
+                self._reader, self._model.read, search.query_text, texts, search.instruction
+            )
+            search.put_read(chunk, read)
+        except Exception as error:  # noqa: BLE001 - whatever a model raises, the search gets its answer
+            search.fail(_translated(error))
+        finally:
+            self._is_reading = False
+            self._advance()
+
+    def _next_batch(self, replica: _Replica) -> Batch | None:
+        starts_at = max(self._clock(), replica.free_at)
+        batch = self._queue.next_batch(self._batch_tokens, lambda deadline: self._pace.tokens(deadline - starts_at))
+        if batch is not None:
+            replica.batches += 1
+            replica.free_at = starts_at + batch.tokens * self._pace.seconds_per_token
         return batch
 
-    async def _run(self, batch: Sequence[tuple[_Search, int, Pair]]) -> None:
-        pairs = [pair for _, _, pair in batch]
+    async def _run(self, replica: _Replica, batch: Batch) -> None:
         loop = asyncio.get_running_loop()
-        started = self._clock()
         try:
-            scores = _checked(await loop.run_in_executor(self._thread, self._model.score, pairs), len(pairs))
+            scores, seconds = await loop.run_in_executor(
+                replica.thread, self._timed, replica.model, [text.tokens for _, text in batch.texts]
+            )
+            self._deliver(batch, _checked(scores, len(batch.texts)), seconds)
         except Exception as error:  # noqa: BLE001 - whatever a model raises, every waiter gets its answer
-            for search, _, _ in batch:
-                _fail(search, error if isinstance(error, ScoringError) else ScoringError(type(error).__name__))
-            return
-        self._seconds_per_token = (self._clock() - started) / sum(map(self._tokens, pairs))
-        self._telemetry.pairs_scored(len(pairs))
-        for (search, place, _), score in zip(batch, scores, strict=True):
-            search.scores[place] = score
-            search.missing -= 1
-            if not search.missing and not search.done.done():
-                search.done.set_result(None)
+            for search in batch.searches:
+                search.fail(_translated(error))
+        finally:
+            replica.batches -= 1
+            if not replica.batches:
+                replica.free_at = self._clock()
+            for search, _ in batch.texts:
+                search.under_way -= 1
+            for search in batch.searches:
+                search.settle()
+            self._advance()
+            self._count_waiting()
+
+    def _timed(self, model: Model, texts: list[Tokens]) -> tuple[Sequence[float], float]:
+        started = self._clock()
+        return model.score(texts), self._clock() - started
+
+    def _deliver(self, batch: Batch, scores: Sequence[float], seconds: float) -> None:
+        self._pace.note(batch.tokens, seconds)
+        self._telemetry.pairs_scored(self.model_name, len(batch.texts), seconds)
+        for (search, text), score in zip(batch.texts, scores, strict=True):
+            self._cache.put(text.key, score)
+            search.put_score(text.key, score)
+
+
+class _Replica:
+    """A model on one device, and the thread that runs it."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
+        self.batches = 0
+        """Given to it, and not done."""
+        self.free_at = 0.0
+        """When it will be done with them, by the speed measured."""
+
+    @property
+    def is_free(self) -> bool:
+        return self.batches < _BATCHES[self.model.device.partition(":")[0]]
+
+
+class _Pace:
+    """The speed of the last batches, where each counts half of the one that follows.
+
+    By tokens, so that a batch of a few, whose time says nothing of large ones, hardly counts.
+    """
+
+    def __init__(self) -> None:
+        self._tokens = 0.0
+        self._seconds = 0.0
+
+    def note(self, tokens: int, seconds: float) -> None:
+        self._tokens = self._tokens / 2 + tokens
+        self._seconds = self._seconds / 2 + seconds
+
+    @property
+    def seconds_per_token(self) -> float:
+        return self._seconds / self._tokens if self._tokens else 0.0
+
+    def tokens(self, seconds: float) -> float:
+        """What can be scored in this time; no bound where nothing was measured."""
+        return seconds / self.seconds_per_token if self.seconds_per_token else math.inf
+
+
+def _prefix(texts: Sequence[str], scores: Sequence[float | None]) -> list[float | None]:
+    """The scores up to the first text that has none."""
+    missing = (place for place, text in enumerate(texts) if text and scores[place] is None)
+    end = next(missing, len(texts))
+    return [*scores[:end], *[None] * (len(texts) - end)]
 
 
 def _checked(scores: Sequence[float], expected: int) -> list[float]:
@@ -190,8 +296,6 @@ def _checked(scores: Sequence[float], expected: int) -> list[float]:
     return values
 
 
-def _fail(search: _Search, error: ScoringError) -> None:
-    search.waiting.clear()
-    if not search.done.done():
-        search.done.set_exception(error)
-        search.done.exception()  # marks it as seen: nobody waits for it where the deadline came first
+def _translated(error: Exception) -> ScoringError:
+    """An error without the foreign one's words, which may be those of a text."""
+    return error if isinstance(error, ScoringError) else ScoringError(type(error).__name__)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from bridge.ranking import StageScores
 from connectors.base import Reason
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -41,17 +44,50 @@ class Telemetry:
             buckets=_SECONDS,
             registry=self._registry,
         )
-        self._waiting = Gauge("rerank_bridge_waiting_pairs", "Texts that wait to be scored.", registry=self._registry)
-        self._scored = Counter("rerank_bridge_scored_pairs", "Texts that were scored.", registry=self._registry)
+        self._stage_seconds = Histogram(
+            "rerank_bridge_stage_seconds",
+            "Seconds that a reranked search spent in the stage of a model, waiting for it included.",
+            ["model"],
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._stage_cuts = Counter(
+            "rerank_bridge_stage_cuts",
+            "Reranked searches that a model scored less of than it was given, by reason.",
+            ["model", "reason"],
+            registry=self._registry,
+        )
+        self._waiting = Gauge(
+            "rerank_bridge_waiting_pairs", "Texts that wait to be scored.", ["model"], registry=self._registry
+        )
+        self._scored = Counter(
+            "rerank_bridge_scored_pairs", "Texts that a model scored.", ["model"], registry=self._registry
+        )
+        self._known = Counter(
+            "rerank_bridge_known_pairs",
+            "Texts whose score was known, so that no model read them.",
+            ["model"],
+            registry=self._registry,
+        )
+        self._scoring_seconds = Counter(
+            "rerank_bridge_scoring_seconds",
+            "Seconds that a model took for its batches, over all devices.",
+            ["model"],
+            registry=self._registry,
+        )
         self._in_flight = Gauge("rerank_bridge_requests_in_flight", "Requests under way.", registry=self._registry)
 
-    def search_applied(self, upstream_s: float, score_s: float, bridge_s: float, *, is_whole: bool) -> None:
-        """Counts a reranked search, whether all its window was scored, and where its time went."""
+    def search_applied(self, upstream_s: float, score_s: float, bridge_s: float, stages: Sequence[StageScores]) -> None:
+        """Counts a reranked search, what each stage did of it, and where its time went."""
         self._searches.labels("applied", "").inc()
-        if not is_whole:
+        if None in stages[0].scores or stages[-1].cut is not None:
             self._partly_scored.inc()
         for part, seconds in (("upstream", upstream_s), ("score", score_s), ("bridge", bridge_s)):
             self._seconds.labels(part).observe(seconds)
+        for stage in stages:
+            self._stage_seconds.labels(stage.model_name).observe(stage.seconds)
+            if stage.cut is not None:
+                self._stage_cuts.labels(stage.model_name, stage.cut.value).inc()
 
     def search_skipped(self, reason: Reason) -> None:
         """Counts a search that the client got in first-stage order."""
@@ -69,13 +105,18 @@ class Telemetry:
         """Counts an ``X-Rerank`` request header with an unknown word."""
         self._unknown_words.inc()
 
-    def waiting_pairs(self, pairs: int) -> None:
-        """Sets how many texts wait to be scored."""
-        self._waiting.set(pairs)
+    def waiting_pairs(self, model_name: str, pairs: int) -> None:
+        """Sets how many texts wait for a model."""
+        self._waiting.labels(model_name).set(pairs)
 
-    def pairs_scored(self, pairs: int) -> None:
-        """Counts texts that were scored."""
-        self._scored.inc(pairs)
+    def pairs_scored(self, model_name: str, pairs: int, seconds: float) -> None:
+        """Counts the texts of a batch, and the seconds that the model took for it."""
+        self._scored.labels(model_name).inc(pairs)
+        self._scoring_seconds.labels(model_name).inc(seconds)
+
+    def pairs_known(self, model_name: str, pairs: int) -> None:
+        """Counts texts whose score was known."""
+        self._known.labels(model_name).inc(pairs)
 
     def request_started(self) -> None:
         """Counts a request as under way."""

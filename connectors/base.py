@@ -138,6 +138,8 @@ class Policy:
     """First-stage hits that are scored."""
     text_fields: tuple[TextField, ...] = ()
     """What the model reads of a hit; empty: the fields that the query names."""
+    instruction: str = ""
+    """What relevance means here, for models that know instructions."""
     score_policy: ScorePolicy = "replace"
     max_text_chars: int = 20_000
     """Characters of one hit's text that are kept: no model here reads more."""

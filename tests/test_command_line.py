@@ -103,6 +103,8 @@ def test_serve_reranks_and_ends_on_sigterm(opensearch_url: str, index: str) -> N
         assert "opensearch 3." in line
         assert opensearch_url in line
         assert "embedded on " in line
+        for words in ("weights", "cache up to", "a batch up to", "scores kept in up to 64 MiB"):
+            assert words in line
         body = {"query": {"multi_match": {"query": QUESTION, "fields": ["title", "text"]}}}
         headers, page = ask(f"{url_in(line)}/{index}/_search", body)
         _, direct = ask(f"{opensearch_url}/{index}/_search", body)
@@ -185,7 +187,15 @@ def test_check_says_what_would_work(opensearch_url: str, index: str) -> None:
     """An operator reads which engine answers, where the model runs, and both orders of one search."""
     result = run("check", "--upstream", opensearch_url, "--index", index, "--query", QUESTION)
     assert result.returncode == 0, result.stderr
-    for words in ("answers: opensearch 3.", "embedded, a bi-encoder, runs on", "X-Rerank: applied", "Loaf"):
+    for words in (
+        "answers: opensearch 3.",
+        "embedded on ",
+        "a bi-encoder",
+        "weights",
+        "64 MiB",
+        "X-Rerank: applied",
+        "Loaf",
+    ):
         assert words in result.stdout
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from bridge.config import Config, load, split_listen
+from bridge.config import Config, StageConfig, split_listen
+from bridge.config_sources import load
 from bridge.errors import ConfigError
 from connectors.base import Policy, TextField
 
@@ -35,7 +36,7 @@ def test_flags_win_over_the_environment_over_the_file(tmp_path: Path) -> None:
     )
     environ = {"RERANK_BRIDGE_WINDOW": "40", "RERANK_BRIDGE_MODEL": "from-environment", "PATH": "/bin"}
     config = load({"model": "from-flag", "mode": None}, file, environ)
-    assert (config.model, config.window, config.listen) == ("from-flag", 40, "0.0.0.0:1")
+    assert (config.model_text, config.window, config.listen) == ("from-flag", 40, "0.0.0.0:1")
     assert (config.upstream, config.mode, config.engine) == (("http://file:1",), "on", "auto")
 
 
@@ -106,6 +107,24 @@ def test_all_mistakes_are_reported_at_once_with_their_places(tmp_path: Path) -> 
         ({"upstream": URL, "queue_limit_pairs": 50}, "queue_limit_pairs must hold one window at least"),
         ({"upstream": URL, "upstream_username": "u"}, "upstream_username and upstream_password go together"),
         ({"upstream": URL, "score_timeout_s": 0}, "--score-timeout-s: Input should be greater than 0"),
+        ({"upstream": URL, "model": "a,b"}, "--model: say how many texts of a the next model scores: a:30"),
+        (
+            {"upstream": URL, "model": "a:5,b:3"},
+            "--model: b:3 is the last stage, which keeps all: leave out the number, or add a model",
+        ),
+        (
+            {"upstream": URL, "model": "a:30"},
+            "--model: a:30 is the last stage, which keeps all: leave out the number, or add a model",
+        ),
+        ({"upstream": URL, "model": "a:5,a"}, "--model: each stage must have another model"),
+        ({"upstream": URL, "model": "a:1,b"}, "--model.0.keep: Input should be greater than or equal to 2"),
+        ({"upstream": URL, "model": " , "}, "--model: Tuple should have at least 1 item after validation, not 0"),
+        (
+            {"upstream": URL, "precision": "int4"},
+            "--precision: Input should be 'auto', 'float32', 'bfloat16' or 'int8'",
+        ),
+        ({"upstream": URL, "instruction": "x" * 1_001}, "--instruction: String should have at most 1000 characters"),
+        ({"upstream": URL, "score_cache_mib": 0}, "--score-cache-mib: Input should be greater than or equal to 1"),
     ],
 )
 def test_single_mistakes(settings: dict[str, Any], problem: str) -> None:
@@ -166,6 +185,40 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         f"{tmp_path}/nosuch.yaml: No such file or directory"
     ]
     assert load({"upstream": URL}, written(tmp_path, "empty.yaml", ""), {}).window == 100
+
+
+CASCADE = (StageConfig(name="embedded", keep=30), StageConfig(name="models/b:2/last"))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("b.yaml", "model: embedded:30, models/b:2/last"),
+        ("b.yaml", "model: [embedded:30, models/b:2/last]"),
+        ("b.yaml", "model: [{name: embedded, keep: 30}, {name: models/b:2/last}]"),
+        ("b.toml", 'model = [{name = "embedded", keep = 30}, "models/b:2/last"]'),
+    ],
+)
+def test_models_that_score_one_after_the_other(tmp_path: Path, name: str, text: str) -> None:
+    """They stand in one line, or as a list in a file; a colon belongs to a name but for a number at its end."""
+    config = load({"upstream": URL}, written(tmp_path, name, text), {})
+    assert config.model == CASCADE
+    assert config.model_text == "embedded:30,models/b:2/last"
+    assert load({"upstream": URL, "model": config.model_text}, None, {}).model == CASCADE
+
+
+@pytest.mark.parametrize(
+    ("index", "expected"), [("shop-de", "of the shop"), ("plain", ""), ("other", "of all"), ("logs", "of all")]
+)
+def test_the_instruction_of_an_index(index: str, expected: str) -> None:
+    """It is the index's own where it has one, an empty one too, and that of all where it has none."""
+    indices = [
+        {"pattern": "shop-*", "instruction": "of the shop"},
+        {"pattern": "plain", "instruction": ""},
+        {"pattern": "logs"},
+    ]
+    config = load({"upstream": URL, "indices": indices, "instruction": "of all"}, None, {})
+    assert config.policy((index,)).instruction == expected
 
 
 INDICES = (

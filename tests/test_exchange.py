@@ -5,72 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import structlog
 
-from bridge.errors import OverloadedError, ReplyTooLargeError, UpstreamError
-from bridge.exchange import Exchange
-from bridge.models.base import Model
-from bridge.ranking import Rule
-from bridge.scorer import Limits, Scorer
-from bridge.telemetry import Telemetry
-from connectors.base import Connector, HitPage, Order, PassThrough, Policy, Reason, Reply, Request, SearchPlan
+from bridge.errors import ReplyTooLargeError, UpstreamError
+from bridge.scorer import Limits
+from connectors.base import HitPage, Order, PassThrough, Policy, Reason, Reply, Request, SearchPlan
 from connectors.opensearch import OpenSearch
+from tests.doubles.small_exchange import ONE_BY_ONE, exchange
 from tests.doubles.small_models import GivenModel, HeldModel, LengthModel
 from tests.doubles.small_sender import SmallSender, json_reply, refusal, scores, search_request, shown
 
-PATIENT = Limits(timeout_s=math.inf, queue_pairs=1_000, batch_tokens=1_000)
 SECRET = "the words of a user"
-
-
-@dataclass
-class Small:
-    """An exchange and what it was made of."""
-
-    sender: SmallSender
-    telemetry: Telemetry
-    exchange: Exchange
-    now: list[float]
-
-    async def search(self, request: Request | None = None) -> Reply:
-        outcome = await self.exchange.search(request or search_request())
-        assert isinstance(outcome, Reply), outcome
-        return outcome
-
-    async def skipped(self, request: Request | None = None) -> Reason:
-        outcome = await self.exchange.search(request or search_request())
-        assert isinstance(outcome, PassThrough), outcome
-        return outcome.reason
-
-    def counts(self, sample: str) -> bool:
-        return sample.encode() in self.telemetry.exposition().splitlines()
-
-
-@asynccontextmanager
-async def exchange(
-    sender: SmallSender | None = None,
-    model: Model | None = None,
-    limits: Limits = PATIENT,
-    policy: Policy | None = None,
-    connector: Connector | None = None,
-) -> AsyncIterator[Small]:
-    sender, telemetry, now = sender or SmallSender(), Telemetry(), [100.0]
-    async with Scorer(model or LengthModel(), limits, telemetry) as scorer:
-        small = Exchange(
-            connector=connector or OpenSearch(),
-            upstream=sender,
-            scorer=scorer,
-            policy=lambda _: policy or Policy(window=4),
-            rule=Rule(),
-            telemetry=telemetry,
-            clock=lambda: now[0],
-        )
-        yield Small(sender, telemetry, small, now)
 
 
 async def test_a_search_is_reranked() -> None:
@@ -107,9 +58,11 @@ async def test_durations_are_told() -> None:
             small.now[0] += 0.25
             return await super().send(request, limit_bytes=limit_bytes)
 
-    async with exchange(SlowSender()) as small:
-        reply = await small.search()
-    assert reply.header("server-timing") == "upstream;dur=250.0, score;dur=0.0, bridge;dur=0.0"
+    async with exchange(SlowSender(), LengthModel(name="a b"), LengthModel(name="c/d", revision="2")) as small:
+        timing = (await small.search()).header("server-timing")
+    assert timing is not None
+    told = r'upstream;dur=250\.0, score;dur=\d+\.\d;desc="a%20b", score;dur=\d+\.\d;desc="c/d", bridge;dur=0\.0'
+    assert re.fullmatch(told, timing)
 
 
 @pytest.mark.parametrize(
@@ -135,14 +88,13 @@ FAILING: list[tuple[Any, Reason]] = [
     (GivenModel(answers=[RuntimeError(SECRET)]), Reason.MODEL_FAILED),
     (GivenModel(answers=[[math.nan] * 4]), Reason.MODEL_FAILED),
     (GivenModel(answers=[[1.0]]), Reason.MODEL_FAILED),
-    (GivenModel(answers=[OverloadedError()]), Reason.OVERLOADED),
 ]
 
 
 @pytest.mark.parametrize(("model", "reason"), FAILING)
 async def test_a_failing_model_leaves_the_engines_own_page(model: GivenModel, reason: Reason) -> None:
     """Whatever the model does, the client gets the first-stage page as it was, and the next search works."""
-    async with exchange(model=model) as small:
+    async with exchange(None, model) as small:
         request = search_request(**{"from": 1, "size": 2})
         reply = await small.search(request)
         assert json.loads(reply.body) == json.loads(small.sender.page(request).body)
@@ -156,7 +108,7 @@ async def test_a_failing_model_leaves_the_engines_own_page(model: GivenModel, re
 async def test_a_model_that_is_too_slow() -> None:
     """When the deadline passes before any order is known, the client gets the first-stage page."""
     model = HeldModel()
-    async with exchange(model=model, limits=Limits(0.05, 100, 1)) as small:
+    async with exchange(None, model, limits=ONE_BY_ONE, timeout_s=0.05) as small:
         reply = await small.search()
         model.go_on()
     assert (shown(reply), reply.header("x-rerank")) == ([0, 1, 2, 3, 4], "skipped; reason=deadline")
@@ -165,22 +117,23 @@ async def test_a_model_that_is_too_slow() -> None:
 async def test_a_prefix_that_was_scored_in_time() -> None:
     """What was scored in time is ordered, the rest follows in first-stage order; the reply and the metrics say so."""
     model = HeldModel()
-    async with exchange(model=model, limits=Limits(1.0, 100, 1)) as small:
+    async with exchange(None, model, limits=ONE_BY_ONE, timeout_s=1.0) as small:
         model.go_on(2)
         reply = await small.search()
         model.go_on()
         assert small.counts("rerank_bridge_partly_scored_searches_total 1.0")
+        assert small.counts('rerank_bridge_stage_cuts_total{model="small",reason="deadline"} 1.0')
     assert shown(reply) == [1, 0, 2, 3, 4]
-    assert reply.header("x-rerank") == "applied; window=4; model=small; scored=2"
+    assert reply.header("x-rerank") == "applied; window=4; model=small; scored=2; cut=deadline"
 
 
 async def test_a_full_queue() -> None:
     """A search that finds no room gets the first-stage page while the one that waits is reranked."""
     model = HeldModel()
-    async with exchange(model=model, limits=Limits(math.inf, 6, 1)) as small:
+    async with exchange(None, model, limits=Limits(6, 1)) as small:
         waiting = asyncio.create_task(small.search())
         await asyncio.to_thread(model.begun.acquire)
-        reply = await small.search()
+        reply = await small.search(search_request(query={"match": {"title": "other"}}))
         assert reply.header("x-rerank") == "skipped; reason=overloaded"
         assert shown(reply) == [0, 1, 2, 3, 4]
         model.go_on(4)
@@ -351,7 +304,7 @@ async def test_a_mistake_of_ours_passes_the_search_through(step: str) -> None:
 
 async def test_a_failing_model_is_logged_without_its_words() -> None:
     """What a model's error says may be the text that it read: the log has its kind alone."""
-    async with exchange(model=GivenModel(answers=[RuntimeError(SECRET)])) as small:
+    async with exchange(None, GivenModel(answers=[RuntimeError(SECRET)])) as small:
         with structlog.testing.capture_logs() as logs:
             await small.search()
     (entry,) = logs
@@ -361,6 +314,6 @@ async def test_a_failing_model_is_logged_without_its_words() -> None:
 
 async def test_a_model_name_can_not_break_the_header() -> None:
     """A name with spaces, semicolons or other letters is percent-encoded."""
-    async with exchange(model=LengthModel(name="mine; ü\r\nx/y")) as small:
+    async with exchange(None, LengthModel(name='mine; ü\r\nx/y,"z')) as small:
         reply = await small.search()
-    assert reply.header("x-rerank") == "applied; window=4; model=mine%3B%20%C3%BC%0D%0Ax/y"
+    assert reply.header("x-rerank") == "applied; window=4; model=mine%3B%20%C3%BC%0D%0Ax/y%2C%22z"

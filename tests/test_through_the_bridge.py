@@ -10,7 +10,7 @@ import pytest
 from opensearchpy import NotFoundError, OpenSearch, RequestError, helpers
 
 from bridge.composition import bridging
-from bridge.config import load
+from bridge.config_sources import load
 
 INDEX = "through-the-bridge"
 COUNT = 180

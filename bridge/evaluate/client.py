@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from base64 import b64encode
 from collections.abc import AsyncIterator
@@ -9,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import aiohttp
 import msgspec
@@ -25,8 +26,21 @@ REQUEST_TIMEOUT_S = 300.0
 
 _Body = TypeVar("_Body")
 
+_SCORE_MS = re.compile(r"(?:^|,\s*)score;dur=(\d+(?:\.\d+)?)")
+
 ERROR_CHARS = 500
 """Of an error's body, where it has no reason that can be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageCost:
+    """What one model did for one search, as the reply's headers tell it."""
+
+    model: str
+    texts: int
+    """That have a score of it."""
+    ms: float
+    """In its stage, waiting for it included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +52,36 @@ class SearchReply:
     """The ``X-Rerank`` header; None where there is none, as from an engine itself."""
     latency_s: float
     """From sending the request to the last byte of the reply; reading its JSON is not counted."""
+    timing: str = ""
+    """The ``Server-Timing`` header."""
 
     @property
     def outcome(self) -> str:
         """The ``X-Rerank`` header in few words: ``applied``, ``applied in part``, or ``skipped`` with its reason."""
         if self.rerank is None:
             return "no X-Rerank header"
-        word, *parameters = (part.strip() for part in self.rerank.split(";"))
-        details = dict(part.partition("=")[::2] for part in parameters)
-        if "scored" in details:
+        word, details = _parsed(self.rerank)
+        if "cut" in details or details.get("scored", "").split(",")[0] not in {"", details.get("window")}:
             return f"{word} in part"
         return f"{word}: {details['reason']}" if "reason" in details else word
+
+    @property
+    def stages(self) -> tuple[StageCost, ...]:
+        """What each model did for it, in their order; nothing where it was not reranked, or the headers don't tell."""
+        _, details = _parsed(self.rerank or "")
+        models = [unquote(name) for name in details.get("model", "").split(",") if name]
+        texts = details.get("scored", details.get("window", "")).split(",")
+        ms = _SCORE_MS.findall(self.timing)
+        if not len(models) == len(texts) == len(ms):
+            return ()
+        told = zip(models, texts, ms, strict=True)
+        return tuple(StageCost(model, int(count), float(spent)) for model, count, spent in told if count.isdecimal())
+
+
+def _parsed(rerank: str) -> tuple[str, dict[str, str]]:
+    """The first word of the header, and its parameters."""
+    word, *parameters = (part.strip() for part in rerank.split(";"))
+    return word, {name: value for name, _, value in (part.partition("=") for part in parameters)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +91,7 @@ class Answer:
     status: int
     rerank: str | None
     body: bytes
+    timing: str = ""
 
 
 class _Hit(msgspec.Struct):
@@ -86,7 +120,7 @@ class SearchClient:
         answer = await self.send("POST", f"{quote_index(index)}/_search", body)
         latency_s = time.perf_counter() - started_s
         hits = self.read(answer, _SearchBody, f"the search on {index!r}").hits.hits
-        return SearchReply(tuple(hit.id for hit in hits), answer.rerank, latency_s)
+        return SearchReply(tuple(hit.id for hit in hits), answer.rerank, latency_s, answer.timing)
 
     async def send(self, method: str, path: str, body: bytes = b"", content_type: str = "application/json") -> Answer:
         """The answer, errors of the engine's included. Raises ``UpstreamError`` where none comes."""
@@ -95,7 +129,8 @@ class SearchClient:
         try:
             data = BytesIO(body) if body else None  # as bytes, aiohttp warns of large ones
             async with self._session.request(method, url, data=data, headers=headers) as reply:
-                return Answer(reply.status, reply.headers.get("X-Rerank"), await reply.read())
+                timing = reply.headers.get("Server-Timing", "")
+                return Answer(reply.status, reply.headers.get("X-Rerank"), await reply.read(), timing)
         except TimeoutError as error:
             raise UpstreamError(504, f"{self.url} gave no answer within {REQUEST_TIMEOUT_S:.0f} s") from error
         except (aiohttp.ClientError, OSError) as error:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from bridge.errors import ConfigError, DataError, UpstreamError
 from bridge.evaluate.client import SearchClient, SearchReply
 from bridge.evaluate.comparison import Comparison, compare
+from bridge.evaluate.cost import ModelCost, costs
 from bridge.evaluate.dataset import Qrels
 from bridge.evaluate.index import Progress
 from bridge.evaluate.latency import Latencies, percentiles
@@ -61,6 +62,8 @@ class Evaluation:
     bridged_run: Run
     direct_latencies: Latencies
     bridged_latencies: Latencies
+    costs: tuple[ModelCost, ...]
+    """What the bridge's models took, in the order of the stages."""
     outcomes: Mapping[str, str]
     """Query id -> what the bridge said of its search: ``applied``, ``applied in part``, ``skipped: <reason>``, ..."""
     notes: tuple[str, ...]
@@ -116,6 +119,7 @@ def _evaluation(plan: Plan, direct: Mapping[str, SearchReply], bridged: Mapping[
         bridged_run=bridged_run,
         direct_latencies=_latencies(direct.values()),
         bridged_latencies=_latencies(bridged.values()),
+        costs=costs(reply.stages for reply in bridged.values()),
         outcomes=outcomes,
         notes=_notes(direct, outcomes, direct_run, bridged_run),
     )

@@ -26,6 +26,7 @@ def show(evaluation: Evaluation, console: Console) -> None:
     sections = (
         (f"{len(plan.queries)} queries on {plan.index!r}, {plan.depth} hits each", _measures(evaluation)),
         ("latency of a search, ms", _latencies(evaluation)),
+        ("cost of a reranked search, by model", _costs(evaluation)),
         ("what the bridge did (X-Rerank)", _outcomes(evaluation)),
     )
     for title, table in sections:
@@ -46,6 +47,7 @@ def to_builtins(evaluation: Evaluation) -> dict[str, object]:
         "method": METHOD,
         "measures": {comparison.measure: _summary(comparison) for comparison in evaluation.comparisons},
         "latency": {"direct": asdict(evaluation.direct_latencies), "bridged": asdict(evaluation.bridged_latencies)},
+        "costs": [asdict(cost) for cost in evaluation.costs],
         "outcomes": dict(Counter(evaluation.outcomes.values()).most_common()),
         "notes": list(evaluation.notes),
         "per_query": {query_id: _per_query(evaluation, query_id) for query_id in evaluation.plan.queries},
@@ -127,6 +129,13 @@ def _latencies(evaluation: Evaluation) -> Table:
     for side, latencies in sides:
         values = (latencies.p50_ms, latencies.p90_ms, latencies.p99_ms, latencies.max_ms)
         table.add_row(side, *(f"{value:.1f}" for value in values), str(latencies.count))
+    return table
+
+
+def _costs(evaluation: Evaluation) -> Table:
+    table = _table("model", "texts scored", "ms", "searches")
+    for cost in evaluation.costs:
+        table.add_row(cost.model, f"{cost.mean_texts:.1f}", f"{cost.mean_ms:.1f}", str(cost.searches))
     return table
 
 

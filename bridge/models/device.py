@@ -7,6 +7,12 @@ import torch
 from bridge.errors import ModelLoadError
 
 
+def devices(wanted: str) -> list[str]:
+    """The devices that a model is loaded on, one replica each: for ``auto`` every CUDA device, else the one named."""
+    count = torch.cuda.device_count() if wanted == "auto" and torch.cuda.is_available() else 0
+    return [f"cuda:{index}" for index in range(count)] or [wanted]
+
+
 def pick_device(wanted: str) -> torch.device:
     """The device for ``auto`` (CUDA where there is a device), ``cpu``, ``cuda`` or ``cuda:N``.
 

@@ -17,7 +17,7 @@ PAGE = {"took": 1, "hits": {"total": {"value": 2}, "hits": [{"_id": "b", "_score
 
 
 async def answer_page(_: web.Request) -> web.Response:
-    return web.json_response(PAGE, headers={"X-Rerank": "applied; window=100"})
+    return web.json_response(PAGE, headers={"X-Rerank": "applied; window=100", "Server-Timing": "score;dur=1"})
 
 
 async def test_search_gives_the_hits_in_order(serve: Serve) -> None:
@@ -25,7 +25,7 @@ async def test_search_gives_the_hits_in_order(serve: Serve) -> None:
     async with open_client(await serve(answer_page)) as client:
         reply = await client.search("books", b"{}")
     assert reply.ids == ("b", "a")
-    assert reply.rerank == "applied; window=100"
+    assert (reply.rerank, reply.timing) == ("applied; window=100", "score;dur=1")
     assert reply.latency_s > 0
 
 
@@ -103,6 +103,9 @@ async def test_authorization_is_sent_where_the_address_has_none(serve: Serve) ->
         ("applied; window=100; model=a/b", "applied"),
         ("applied; window=100; model=m; scored=40", "applied in part"),
         ("applied;model=m;window=100", "applied"),
+        ("applied; window=100; model=a,b; scored=100,30", "applied"),
+        ("applied; window=100; model=a,b; scored=98,30", "applied in part"),
+        ("applied; window=100; model=a,b; scored=100,3; cut=deadline", "applied in part"),
         ("skipped; reason=no-query-text", "skipped: no-query-text"),
         ("", ""),
     ],
@@ -110,6 +113,26 @@ async def test_authorization_is_sent_where_the_address_has_none(serve: Serve) ->
 def test_header_is_said_in_few_words(header: str | None, words: str) -> None:
     """What the bridge did is told apart by what it did and why, not by numbers that differ from search to search."""
     assert SearchReply(("a",), header, 0.1).outcome == words
+
+
+@pytest.mark.parametrize(
+    ("header", "timing", "expected"),
+    [
+        ("applied; window=9; model=a", 'score;dur=1.5;desc="a", bridge;dur=2', [("a", 9, 1.5)]),
+        ("applied; window=9; model=a%2Cb; scored=4; cut=deadline", "upstream;dur=3, score;dur=1", [("a,b", 4, 1.0)]),
+        ("applied; window=9; model=a,b/c; scored=9,3", "score;dur=1,score;dur=20.5", [("a", 9, 1.0), ("b/c", 3, 20.5)]),
+        ("applied; window=9; model=a,b; scored=9,3", "score;dur=1", []),
+        ("applied; window=x; model=a", "score;dur=1", []),
+        ("applied; window=9; model=a", "myscore;dur=1", []),
+        ("skipped; reason=deadline", "score;dur=1", []),
+        ("", "", []),
+        (None, "", []),
+    ],
+)
+def test_costs_are_read_from_the_headers(header: str | None, timing: str, expected: list[object]) -> None:
+    """Each model with the texts that it scored and its milliseconds; nothing where the headers do not agree."""
+    stages = SearchReply(("a",), header, 0.1, timing).stages
+    assert [(stage.model, stage.texts, stage.ms) for stage in stages] == expected
 
 
 REFUSALS = {

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from bridge.errors import DataError
 from bridge.evaluate.comparison import compare
+from bridge.evaluate.cost import ModelCost
 from bridge.evaluate.evaluation import Evaluation, Plan
 from bridge.evaluate.latency import percentiles
 from bridge.evaluate.report import show, to_builtins, write_json
@@ -31,6 +32,7 @@ def evaluation() -> Evaluation:
         bridged_run={"q1": ("d1",), "q2": (), "q3": ()},
         direct_latencies=percentiles([0.01, 0.02]),
         bridged_latencies=percentiles([0.1]),
+        costs=(ModelCost("embedded", 2, 97.5, 12.25), ModelCost("mixedbread-ai/mxbai-rerank-base-v2", 2, 30.0, 310.0)),
         outcomes={"q1": "applied", "q2": "skipped: deadline", "q3": "applied"},
         notes=("1 of 3 bridged searches [all] were not reranked in full",),
     )
@@ -56,6 +58,9 @@ def test_tables_show_everything(evaluation: Evaluation) -> None:
     assert rows["side"] == ["p50", "p90", "p99", "max", "searches"]
     assert rows["direct"] == ["10.0", "20.0", "20.0", "20.0", "2"]
     assert rows["bridged"] == ["100.0", "100.0", "100.0", "100.0", "1"]
+    assert rows["model"] == ["texts scored", "ms", "searches"]
+    assert rows["embedded"] == ["97.5", "12.2", "2"]
+    assert rows["mixedbread-ai/mxbai-rerank-base-v2"] == ["30.0", "310.0", "2"]
     assert (rows["applied"], rows["skipped: deadline"]) == (["2"], ["1"])
     assert lines[0] == "3 queries on 'fruit', 100 hits each"
     assert lines[-1] == "note: 1 of 3 bridged searches [all] were not reranked in full"
@@ -93,6 +98,7 @@ def test_json_holds_the_report_and_each_query(evaluation: Evaluation, tmp_path: 
     assert report["measures"]["AP"]["difference"] == 0.125
     assert report["measures"]["RR@10"]["p_value"] is None
     assert report["latency"]["bridged"]["count"] == 1
+    assert report["costs"][0] == {"model": "embedded", "searches": 2, "mean_texts": 97.5, "mean_ms": 12.25}
     assert report["outcomes"] == {"applied": 2, "skipped: deadline": 1}
     assert report["notes"] == ["1 of 3 bridged searches [all] were not reranked in full"]
     assert report["per_query"]["q2"] == {
