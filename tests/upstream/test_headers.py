@@ -15,6 +15,7 @@ from connectors.base import Headers
         ((("A", "1"), ("a", "2")), (("A", "1"), ("a", "2"))),
         ((("Host", "h"), ("HOST", "h"), ("A", "1")), (("A", "1"),)),
         ((("x-rerank", "off"), ("X-Rerank-Other", "1")), (("X-Rerank-Other", "1"),)),
+        ((("x-rerank-instruction", "news"), ("A", "1")), (("A", "1"),)),
         ((("Connection", "close, X-a ,, x-B"), ("x-A", "1"), ("X-b", "2"), ("X-c", "3")), (("X-c", "3"),)),
         ((("Transfer-Encoding", "chunked"), ("TE", "trailers"), ("Trailer", "X"), ("Upgrade", "h2c")), ()),
         (
