@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 
 from bridge.models.base import Footprint, ModelKind, Pair, Tokens
 
+_HANGS_AFTER_S = 20.0
+"""No test keeps a model waiting that long but one that fails; it ends then."""
+
 
 def tokens(query_text: str, text: str) -> Tokens:
     """A token for each character."""
@@ -87,5 +90,5 @@ class HeldModel(GivenModel):
 
     def score(self, read: Sequence[Tokens]) -> list[float]:
         self.begun.release()
-        self.released.acquire()
+        assert self.released.acquire(timeout=_HANGS_AFTER_S), "the test did not let it go on"
         return super().score(read)
