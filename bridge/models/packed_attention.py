@@ -64,6 +64,31 @@ def attend(  # noqa: PLR0913 - transformers' signature
     return attended[None], None
 
 
+def ask_first(  # noqa: PLR0913 - what attention takes
+    query: Tensor, key: Tensor, value: Tensor, bounds: Tensor, longest: int, scaling: float
+) -> Tensor:
+    """What one query of each sequence attends to in its own: shape ``(sequences, heads, width)``, that of ``query``.
+
+    ``key`` and ``value`` are of shape ``(tokens, heads, width)``, ``bounds`` as in ``attend``.
+    """
+    if query.is_cuda and query.dtype is not torch.float32:
+        from torch.nn.attention.varlen import varlen_attn  # noqa: PLC0415 - as above
+
+        alone = torch.arange(len(bounds), dtype=torch.int32, device=query.device)
+        return cast("Tensor", varlen_attn(query, key, value, alone, bounds, 1, longest, scale=scaling))
+    attended = torch.empty_like(query)
+    place = 0
+    for start, count, length in _runs(bounds.tolist()):
+        asked = slice(place, place + count)
+        k, v = (
+            part[start : start + count * length].view(count, length, *part.shape[1:]).transpose(1, 2)
+            for part in (key, value)
+        )
+        attended[asked] = scaled_dot_product_attention(query[asked, :, None], k, v, scale=scaling)[:, :, 0]
+        place += count
+    return attended
+
+
 def _runs(bounds: list[int]) -> Iterator[tuple[int, int, int]]:
     """Start, count and length of neighbours of equal length, which are computed in one call."""
     start = 0

@@ -16,6 +16,7 @@ import transformers
 from torch import Tensor, nn
 
 from bridge.models import packed_attention
+from bridge.models.last_layer import ask_first_alone
 from bridge.models.linears import Linear
 from bridge.models.precision import LinearKind
 from bridge.models.weights import load_weights
@@ -72,6 +73,7 @@ class PackedEncoder:
         self.weights_bytes = sum(values.numel() * values.element_size() for values in model.parameters())
         if device.type == "cpu":
             _lay_out(self._body, linear_kind)
+        self._gives_firsts = not pools_mean and ask_first_alone(self._body)
 
     @torch.inference_mode()
     def logits(self, sequences: Sequence[Sequence[int]], first: Sequence[int]) -> Tensor:
@@ -107,7 +109,7 @@ class PackedEncoder:
 
     def _pool(self, states: Tensor, bounds: Tensor) -> Tensor:
         if not self._pools_mean:
-            return states[bounds[:-1]]
+            return states if self._gives_firsts else states[bounds[:-1]]
         return torch.stack([part.mean(dim=0) for part in torch.split(states, bounds.diff().tolist())])
 
 

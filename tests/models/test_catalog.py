@@ -197,7 +197,7 @@ def break_answers(folder: Path) -> None:
 
 def add_tokens(folder: Path) -> None:
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.add_tokens([f"<new {number}>" for number in range(100)])
+    tokenizer.add_tokens([f"<new {number}>" for number in range(400)])
     tokenizer.save(str(folder / "tokenizer.json"))
 
 

@@ -60,6 +60,15 @@ def test_logits_equal_those_of_transformers_for_one_sequence_at_a_time(family: s
     assert max(expected) - min(expected) > 0.1
 
 
+def test_a_local_last_layer_is_whole(tmp_path: Path) -> None:
+    """Where the last layer sees its surroundings alone, the first token's state is still that of transformers."""
+    folder = make_modernbert(tmp_path / "local", num_hidden_layers=3)
+    texts = sequences(LENGTHS + LONG, seed=5)
+    first = [1] * len(texts)
+    expected = one_at_a_time(folder, texts, first)
+    assert packed(folder).logits(texts, first).tolist() == pytest.approx(expected, rel=0, abs=1e-5)
+
+
 def test_a_mean_is_taken_over_each_sequence_alone(tmp_path: Path) -> None:
     """Where the configuration pools by the mean, no token of a neighbour is in it."""
     folder = make_modernbert(tmp_path / "mean", classifier_pooling="mean")
