@@ -172,18 +172,20 @@ def demo(
 
 
 @app.command()
-def rerank(
+def rerank(  # noqa: PLR0913 - one parameter for each option
     query: Annotated[str, typer.Option(help="What is searched for.")],
     model: Annotated[str, typer.Option(help="embedded, a hub id, or a local folder.")] = "embedded",
     top_k: Annotated[int | None, typer.Option(min=1, help="Best texts to write; all of them by default.")] = None,
     instruction: Annotated[str, typer.Option(help="What relevance means, for models that know instructions.")] = "",
     field: Annotated[str, typer.Option(help="Where an object has its text.")] = "text",
+    device: Device = None,
+    precision: Precision = None,
 ) -> None:
     """Order lines of JSON from standard input, strings or objects, by a model, best first."""
     from bridge import rerank_command  # noqa: PLC0415 - needed by this command alone
 
     with _errors_told():
-        job = rerank_command.Job(query, model, top_k, instruction, field)
+        job = rerank_command.Job(query, model, top_k, instruction, field, device or "auto", precision or "auto")
         for line in rerank_command.rerank(sys.stdin.buffer, "stdin", job):
             typer.echo(line)
 

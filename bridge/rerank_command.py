@@ -22,6 +22,8 @@ class Job:
     top_k: int | None = None
     instruction: str = ""
     field: str = DEFAULT_FIELD
+    device: str = "auto"
+    precision: str = "auto"
 
 
 class _Line(msgspec.Struct):
@@ -44,7 +46,7 @@ def rerank(lines: Iterable[bytes], source: str, job: Job) -> Iterator[bytes]:
         if line.strip():
             texts.append(_text(line, f"{source}:{number}", job.field))
             whole.append(msgspec.Raw(line.strip()))
-    model = load_model(job.model)
+    model = load_model(job.model, device=job.device, precision=job.precision)
     for ranked in model.rank(job.query, texts, top_k=job.top_k, instruction=job.instruction, return_documents=False):
         yield msgspec.json.encode(_Line(ranked.index, ranked.score, whole[ranked.index]))
 

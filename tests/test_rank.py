@@ -180,9 +180,18 @@ def run(*arguments: str, text: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_command_reads_and_writes_lines() -> None:
     """What a shell pipes in comes out ordered, one object a line."""
-    done = run("--query", QUERY, "--top-k", "1", text="".join(json.dumps(text) + "\n" for text in DOCUMENTS))
+    done = run(
+        "--query", QUERY, "--top-k", "1", "--device", "cpu", text="".join(json.dumps(text) + "\n" for text in DOCUMENTS)
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert [json.loads(line)["document"] for line in done.stdout.splitlines()] == [DOCUMENTS[1]]
+
+
+def test_the_command_ends_with_1_where_the_model_can_not_be_had() -> None:
+    """What can't be loaded is one message and exit code 1."""
+    done = run("--query", QUERY, "--precision", "int3", text='"a"')
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("rerank-bridge: unknown precision 'int3'")
 
 
 def test_the_command_ends_with_2_where_a_line_is_broken() -> None:
