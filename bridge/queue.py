@@ -15,6 +15,8 @@ from bridge.packing import Waiting, batch_shares
 
 MIN_SCORED = 2
 """Texts of a search; fewer give no order."""
+CHUNK_TOKENS = 8_192
+"""That are read at once: some 20 ms on one core, so that the first batch of a search does not wait for its last text."""
 
 
 class Unread(NamedTuple):
@@ -163,7 +165,7 @@ class Queue:
         return sum(search.waiting_tokens for search in self._searches)
 
     def next_chunk(self, batch_tokens: int, batches: int) -> tuple[Search, list[Unread]] | None:
-        """The texts to read next, of one search, half a batch or so; None where enough is read, or all is.
+        """The texts to read next, of one search; None where enough is read, or all is.
 
         Enough is what fills so many ``batches``; of one search not more counts than one of them takes, so that a long
         text does not keep those of others from being read.
@@ -172,7 +174,7 @@ class Queue:
         for search in self._searches:
             read = sum(text.tokens.cost for text in search.read)
             if search.unread and read < batches * batch_tokens:
-                return search, _chunk(search, batch_tokens // 2)
+                return search, _chunk(search)
             ahead += min(read, batch_tokens)
             if ahead >= batches * batch_tokens:
                 break
@@ -202,10 +204,10 @@ class Queue:
         return Batch(texts, shared + sum(text.tokens.cost for _, text in texts))
 
 
-def _chunk(search: Search, chunk_tokens: int) -> list[Unread]:
+def _chunk(search: Search) -> list[Unread]:
     chunk = [search.unread.popleft()]
     tokens = chunk[0].tokens
-    while search.unread and tokens + search.unread[0].tokens <= chunk_tokens:
+    while search.unread and tokens + search.unread[0].tokens <= CHUNK_TOKENS:
         chunk.append(search.unread.popleft())
         tokens += chunk[-1].tokens
     search.reading = len(chunk)

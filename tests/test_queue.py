@@ -6,7 +6,7 @@ import math
 from collections import deque
 from collections.abc import Sequence
 
-from bridge.queue import Batch, Queue, Search, Unread
+from bridge.queue import CHUNK_TOKENS, Batch, Queue, Search, Unread
 from tests.doubles.small_models import tokens
 
 
@@ -65,17 +65,31 @@ async def test_a_search_that_can_not_go_on_in_time_is_answered() -> None:
 
 
 async def test_reading_goes_ahead_of_the_model_by_so_many_batches() -> None:
-    """In chunks of half a batch, the most urgent search first, until two batches are filled."""
+    """Chunk by chunk, the most urgent search first, until two batches are filled; one search fills one at most."""
     queue = Queue()
-    queue.add(search([letter * 5 for letter in "abcdefgh"], deadline=2.0))
-    queue.add(search([letter * 5 for letter in "ABCDEFGH"], deadline=1.0))
+    for texts, deadline in (("abcdefgh", 2.0), ("ABCDEFGH", 1.0), ("xyz", 3.0)):
+        entry = search([letter * 5 for letter in texts], deadline=deadline)
+        entry.unread = deque(text._replace(tokens=CHUNK_TOKENS // 3) for text in entry.unread)
+        queue.add(entry)
     read = []
     while (chunk := queue.next_chunk(20, 2)) is not None:
         read_chunk(*chunk)
         read.append("".join(text.text[0] for text in chunk[1]))
-    assert read == ["AB", "CD", "EF", "GH", "ab", "cd", "ef", "gh"]
-    queue.add(search([letter * 5 for letter in "xyz"], deadline=3.0))
-    assert queue.next_chunk(20, 2) is None
+    assert read == ["ABC", "DEF", "GH", "abc", "def", "gh"]
+
+
+async def test_a_text_that_is_longer_than_a_chunk_is_read_alone() -> None:
+    """It does not wait for ever, and does not hold up the short ones before it."""
+    queue, entry = Queue(), search(["a", "b", "c"])
+    entry.unread = deque(
+        text._replace(tokens=tokens) for text, tokens in zip(entry.unread, (10, 2 * CHUNK_TOKENS, 10), strict=True)
+    )
+    queue.add(entry)
+    read = []
+    while (chunk := queue.next_chunk(1_000, 2)) is not None:
+        read_chunk(*chunk)
+        read.append([text.text for text in chunk[1]])
+    assert read == [["a"], ["b"], ["c"]]
 
 
 async def test_what_waits_is_counted_as_it_goes() -> None:
@@ -93,7 +107,7 @@ async def test_what_waits_is_counted_as_it_goes() -> None:
     counted.append((queue.pairs, queue.tokens))
     queue.discard(entry)
     counted.append((queue.pairs, queue.tokens))
-    assert counted == [(3, 30), (3, 30), (3, 14), (2, 12), (0, 0)]
+    assert counted == [(3, 30), (3, 30), (3, 6), (2, 4), (0, 0)]
 
 
 async def test_what_is_read_after_its_search_was_dropped_is_not_kept() -> None:
