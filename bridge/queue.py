@@ -16,7 +16,7 @@ from bridge.packing import Waiting, batch_shares
 MIN_SCORED = 2
 """Texts of a search; fewer give no order."""
 CHUNK_TOKENS = 8_192
-"""That are read at once: some 20 ms on one core, so that the first batch does not wait for the last text of its search."""
+"""That are read at once: some 20 ms on one core, so that the first batch need not wait for all of its search."""
 
 
 class Unread(NamedTuple):

@@ -226,6 +226,9 @@ def test_evaluate_loads_searches_and_reports(opensearch_url: str, dataset: Path,
     assert "nDCG@3" in result.stdout
     content = json.loads(report.read_text())
     assert content["outcomes"] == {"applied": 2}
+    (cost,) = content["costs"]
+    assert (cost["model"], cost["searches"]) == ("embedded", 2)
+    assert cost["mean_texts"] > 1
     assert content["per_query"]["q1"]["measures"]["RR@10"] == {"direct": 0.5, "bridged": 1.0}
     assert sorted(file.name for file in runs.iterdir()) == [
         f"{dataset.name}.bridged.run",
