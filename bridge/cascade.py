@@ -64,7 +64,8 @@ class Cascade:
             done.append(await self._score(stage, window, places, deadline))
             if done[-1].cut is not None:
                 break
-            places = preferred(window.first_stage_scores, done)[: stage.keep]
+            kept = len(places) if stage.keep is None else min(stage.keep, len(places))
+            places = preferred(window.first_stage_scores, done)[:kept]
         return tuple(done)
 
     async def _score(self, stage: Stage, window: Window, places: Sequence[int], deadline: float) -> StageScores:

@@ -92,7 +92,7 @@ class Scorer:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for thread in (self._reader, *(replica.thread for replica in self._replicas)):
+        for thread in (self._reader, *(replica.threads for replica in self._replicas)):
             thread.shutdown(wait=False, cancel_futures=True)
 
     async def score(
@@ -211,10 +211,10 @@ class Scorer:
     async def _run(self, replica: _Replica, batch: Batch) -> None:
         loop = asyncio.get_running_loop()
         try:
-            scores, seconds = await loop.run_in_executor(
-                replica.thread, self._timed, replica.model, [text.tokens for _, text in batch.texts]
+            scores, started = await loop.run_in_executor(
+                replica.threads, self._timed, replica.model, [text.tokens for _, text in batch.texts]
             )
-            self._deliver(batch, _checked(scores, len(batch.texts)), seconds)
+            self._deliver(batch, _checked(scores, len(batch.texts)), replica.spent_s(started, self._clock()))
         except Exception as error:  # noqa: BLE001 - whatever a model raises, every waiter gets its answer
             for search in batch.searches:
                 search.fail(_translated(error))
@@ -230,8 +230,9 @@ class Scorer:
             self._count_waiting()
 
     def _timed(self, model: Model, texts: list[Tokens]) -> tuple[Sequence[float], float]:
+        """The scores, and when the model began."""
         started = self._clock()
-        return model.score(texts), self._clock() - started
+        return model.score(texts), started
 
     def _deliver(self, batch: Batch, scores: Sequence[float], seconds: float) -> None:
         self._pace.note(batch.tokens, seconds)
@@ -242,11 +243,13 @@ class Scorer:
 
 
 class _Replica:
-    """A model on one device, and the thread that runs it."""
+    """A model on one device, and the threads that run it."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
+        self._most_batches = _BATCHES[model.device.partition(":")[0]]
+        self._done_at = -math.inf
+        self.threads = ThreadPoolExecutor(max_workers=self._most_batches, thread_name_prefix="model")
         self.batches = 0
         """Given to it, and not done."""
         self.free_at = 0.0
@@ -254,7 +257,12 @@ class _Replica:
 
     @property
     def is_free(self) -> bool:
-        return self.batches < _BATCHES[self.model.device.partition(":")[0]]
+        return self.batches < self._most_batches
+
+    def spent_s(self, started: float, ended: float) -> float:
+        """What a batch took of the device's time: it may have begun while the one before it was still scored."""
+        began, self._done_at = max(started, self._done_at), ended
+        return ended - began
 
 
 class _Pace:

@@ -35,17 +35,20 @@ _log = structlog.get_logger(__name__)
 
 
 class Batches:
-    """Runs a model over texts in groups, on the CPU one group per core.
+    """Runs a model over texts in groups, on the CPU one group per core. Several threads may call it.
 
     torch's own way, all cores in each operation, waits after every one of them for the slowest core: beside a busy
     engine that was two to six times slower, and on an idle machine no faster. The price: one text alone uses one core.
     """
 
     def __init__(self, device: torch.device, *, token_bytes: int) -> None:
-        self._workers = 1 if device.type == "cuda" else _cores()
-        self._pool = ThreadPoolExecutor(self._workers, "model", initializer=torch.set_num_threads, initargs=(1,))
-        self._token_bytes = token_bytes
-        self._group_tokens = _group_tokens(device, token_bytes)
+        self._is_gpu = device.type == "cuda"
+        self._workers = 1 if self._is_gpu else _cores()
+        # A GPU is given the next group while it works on one: the second thread puts it together meanwhile.
+        lanes = 2 if self._is_gpu else self._workers
+        self._pool = ThreadPoolExecutor(lanes, "model", initializer=torch.set_num_threads, initargs=(1,))
+        self._lane_bytes = lanes // self._workers * token_bytes
+        self._group_tokens = _group_tokens(device, self._lane_bytes)
         self._batch_tokens = self._group_tokens * self._workers
 
     @property
@@ -55,16 +58,16 @@ class Batches:
 
     @property
     def activation_bytes(self) -> int:
-        """Memory that ``run`` takes at most for ``batch_tokens``, by ``token_bytes`` of each."""
-        return self.batch_tokens * self._token_bytes
+        """Memory that is taken at most while batches of ``batch_tokens`` are scored, by ``token_bytes`` of each."""
+        return self.batch_tokens * self._lane_bytes
 
     def warm_up(self, score: Callable[[list[int]], object]) -> None:
         """Score made texts of given costs twice, the second time by the clock, and set ``batch_tokens`` by the speed.
 
         The first search then finds kernels chosen and memory at hand.
         """
-        samples = self._workers if self._workers > 1 else self._group_tokens // _SAMPLE_TOKENS  # a GPU wants it full
-        costs = [_SAMPLE_TOKENS] * samples
+        # A GPU's speed shows with a full batch alone.
+        costs = [_SAMPLE_TOKENS] * (self._group_tokens // _SAMPLE_TOKENS if self._is_gpu else self._workers)
         score(costs)
         started_s = time.perf_counter()
         score(costs)
@@ -112,11 +115,11 @@ def _is_out_of_memory(error: RuntimeError) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or _NO_HOST_MEMORY in str(error)
 
 
-def _group_tokens(device: torch.device, token_bytes: int) -> int:
+def _group_tokens(device: torch.device, lane_bytes: int) -> int:
     if device.type != "cuda":
         return CPU_GROUP_TOKENS
     free, _ = torch.cuda.mem_get_info(device)
-    return max(min(CUDA_GROUP_TOKENS, int(free * MEMORY_SHARE) // token_bytes), _LEAST_TOKENS)
+    return max(min(CUDA_GROUP_TOKENS, int(free * MEMORY_SHARE) // lane_bytes), _LEAST_TOKENS)
 
 
 def _cores() -> int:

@@ -45,9 +45,10 @@ def load(
 ) -> Model:
     """The loaded model: ``embedded``, one of ``HUB_IDS``, or a local folder of one of ``ARCHITECTURES``.
 
-    ``device`` is ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; ``precision`` is ``auto`` (bfloat16 on CUDA, float32 on the
-    CPU), ``float32``, ``bfloat16`` or ``int8`` (CPU); ``cache_bytes`` bounds the document vectors that a bi-encoder
-    keeps; ``long_context`` reads as much of a text as the model can, where that is more than its default.
+    ``device`` is ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; ``precision`` is ``float32``, ``bfloat16``, ``int8`` (CPU),
+    or ``auto``: bfloat16 on CUDA, and on CPUs with instructions for it int8 for the embedded model and bfloat16 for
+    causal ones, else float32. ``cache_bytes`` bounds the document vectors that a bi-encoder keeps; ``long_context``
+    reads as much of a text as the model can, where that is more than its default.
     Takes seconds, and minutes where a hub id is fetched for the first time.
     Raises ``ModelLoadError``, which says what to do.
     """
@@ -104,7 +105,7 @@ def _load_embedded(device: str, precision: str, cache_bytes: int) -> Model:
     from bridge.models.precision import pick_precision  # noqa: PLC0415  # imports torch
 
     runs_on = pick_device(device)
-    picked = pick_precision(precision, runs_on)
+    picked = pick_precision(precision, runs_on, on_cpu="int8")
     from bridge.models.embedded import EmbeddedModel, packaged_folder  # noqa: PLC0415  # imports torch
 
     return EmbeddedModel(packaged_folder(), runs_on, cache_bytes=cache_bytes, precision=picked)
@@ -115,8 +116,8 @@ def _load_cross_encoder(job: _Job) -> Model:
     from bridge.models.precision import pick_precision  # noqa: PLC0415  # imports torch
 
     device = pick_device(job.device)
-    precision = pick_precision(job.precision, device)
     if isinstance(job.spec, CausalSpec):
+        precision = pick_precision(job.precision, device, on_cpu="bfloat16")  # as such models are published
         from bridge.models.causal import CausalReranker  # noqa: PLC0415  # imports torch
 
         return CausalReranker(
@@ -124,6 +125,7 @@ def _load_cross_encoder(job: _Job) -> Model:
         )
     from bridge.models.classifier import ClassifierReranker  # noqa: PLC0415  # imports torch
 
+    precision = pick_precision(job.precision, device, on_cpu="float32")
     return ClassifierReranker(
         job.name, job.folder, device, job.spec, precision=precision, long_context=job.long_context
     )
