@@ -187,7 +187,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     assert load({"upstream": URL}, written(tmp_path, "empty.yaml", ""), {}).window == 100
 
 
-CASCADE = (StageConfig(name="embedded", keep=30), StageConfig(name="models/b:2/last"))
+CASCADE = (StageConfig(name="embedded", keep=30), StageConfig(name="models/b:2/last", keep=None))
 
 
 @pytest.mark.parametrize(

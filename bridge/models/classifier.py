@@ -118,7 +118,7 @@ def _load(
     model_type = settings.config["model_type"]
     if model_type == "deberta-v2":
         deberta = Deberta(checkpoint, settings.config, linear=linear_kind(precision))
-        return deberta, checkpoint.taken_bytes
+        return deberta, deberta.weights_bytes
     architecture, body, _ = ARCHITECTURES[model_type]
     encoder = PackedEncoder(
         checkpoint.folder,

@@ -74,6 +74,9 @@ class Deberta:
         self._last = weights.last_layer(shape.layers - 1, distances)
         self._pooler = weights.plain("pooler.dense", shape.hidden)
         self._classifier = weights.plain("classifier", 1)
+        positions = [*(layer.positions for layer in self._layers), self._last.positions]
+        self.weights_bytes = checkpoint.taken_bytes + sum(each.keys.nbytes + each.queries.nbytes for each in positions)
+        """Of the weights, and of what is projected from them once."""
 
     @torch.inference_mode()
     def logits(self, sequences: Sequence[Sequence[int]], first: Sequence[int]) -> Tensor:
@@ -95,7 +98,7 @@ class Deberta:
 
     def _embedded(self, sequences: Sequence[Sequence[int]], first: Sequence[int]) -> Tensor:
         ids = torch.tensor([token for sequence in sequences for token in sequence])
-        x = functional.embedding(ids.to(self._device), self._words)
+        x = functional.embedding(ids.to(self._device), self._words).float()
         if self._segments is not None:
             sizes = [(own, len(sequence) - own) for own, sequence in zip(first, sequences, strict=True)]
             segments = torch.tensor([0, 1] * len(sizes)).repeat_interleave(torch.tensor(sizes).flatten())
@@ -244,7 +247,7 @@ class _Weights:
 
     def norm(self, name: str) -> _Norm:
         weight, bias = (self._vector(f"{name}.LayerNorm.{part}", self.shape.hidden) for part in ("weight", "bias"))
-        return _Norm(weight, bias, self.shape.epsilon)
+        return _Norm(weight.float(), bias.float(), self.shape.epsilon)
 
     def product(self, name: str, rows: int, columns: int | None = None) -> tuple[Tensor, Tensor]:
         weight = self.checkpoint.take(f"{name}.weight", (rows, columns or self.shape.hidden))
@@ -260,8 +263,7 @@ class _Weights:
         """The distances' embeddings, normalised: ``(2 * buckets, hidden)``, float32."""
         name = "deberta.encoder"
         rows = self.checkpoint.take(f"{name}.rel_embeddings.weight", (2 * self.shape.buckets, self.shape.hidden))
-        norm = self.norm(name)
-        return _Norm(norm.weight.float(), norm.bias.float(), norm.epsilon)(rows.float())
+        return self.norm(name)(rows.float())
 
     def layer(self, index: int, distances: Tensor) -> _Layer:
         q, k, v = self._projections(index)

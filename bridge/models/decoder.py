@@ -21,7 +21,6 @@ from torch.nn import functional
 from bridge.errors import ModelLoadError
 from bridge.models.causal_attention import KeysValues, Segments, on_device
 from bridge.models.checkpoint import Checkpoint
-from bridge.models.linears import Linear
 from bridge.models.precision import LinearKind
 
 
@@ -174,7 +173,7 @@ class _Layer:
     """One layer; ``x`` is the residual stream, ``(rows, width)`` in float32, all texts packed."""
 
     def __init__(self, checkpoint: Checkpoint, shape: Shape, index: int, linear: LinearKind) -> None:
-        self._shape, self._dtype = shape, checkpoint.dtype
+        self._shape = shape
         at = f"model.layers.{index}."
 
         def norm(name: str, width: int) -> Tensor:
@@ -228,7 +227,7 @@ class _Layer:
         return self._known(self._normed(x), rope)
 
     def _normed(self, x: Tensor) -> Tensor:
-        return _rms(x, self._before, self._shape.epsilon).to(self._dtype)
+        return _rms(x, self._before, self._shape.epsilon)
 
     def _known(self, normed: Tensor, rope: tuple[Tensor, Tensor]) -> KeysValues:
         """Each ``(rows, kv_heads, head_width)``, the keys turned to their positions."""
@@ -249,15 +248,10 @@ class _Layer:
         return torch.cat([left * cos - right * sin, right * cos + left * sin], dim=-1)
 
     def _behind(self, x: Tensor, attended: Tensor) -> Tensor:
-        x = _sum(x, self._out, attended.flatten(1))
-        normed = _rms(x, self._between, self._shape.epsilon).to(self._dtype)
-        return _sum(x, self._down, self._gate(normed, "silu").mul_(self._up(normed)))
+        x = self._out.plus(attended.flatten(1), x)
+        normed = _rms(x, self._between, self._shape.epsilon)
+        return self._down.plus(self._gate(normed, "silu").mul_(self._up(normed)), x)
 
 
 def _rms(x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
     return functional.rms_norm(x, (x.shape[-1],), weight, epsilon)
-
-
-def _sum(x: Tensor, product: Linear, of: Tensor) -> Tensor:
-    """The stream and a product: the stream stays in float32, where most of bfloat16's error would come from."""
-    return product.plus(of, x) if of.dtype == x.dtype else x + product(of)

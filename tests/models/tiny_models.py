@@ -116,7 +116,7 @@ def make_deberta(folder: Path, **changes: Any) -> Path:
     config = DEBERTA | changes
     torch.manual_seed(4)
     weights = DebertaV2ForSequenceClassification(DebertaV2Config(**config)).state_dict()
-    weights["classifier.weight"] *= 10  # so that probabilities spread over (0, 1)
+    weights["classifier.weight"] *= 7  # so that probabilities spread over (0, 1)
     tokenizer_config = {
         "tokenizer_class": "DebertaV2Tokenizer",
         "model_max_length": 512,
