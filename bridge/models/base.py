@@ -13,16 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, Protocol
 
 ModelKind = Literal["bi-encoder", "cross-encoder"]
-
-
-class Pair(NamedTuple):
-    """What a model reads at once."""
-
-    query_text: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from bridge.models.base import Footprint, ModelKind, Pair, Tokens
+from bridge.models.base import Footprint, ModelKind, Tokens
 
 _HANGS_AFTER_S = 20.0
 """No test keeps a model waiting that long but one that fails; it ends then."""
+
+
+class Pair(NamedTuple):
+    """What a model was asked."""
+
+    query_text: str
+    text: str
 
 
 def tokens(query_text: str, text: str) -> Tokens:
