@@ -52,7 +52,8 @@ BY_THE_REPLY: Mapping[Reason, str] = {
 }
 
 BY_THE_BRIDGE: Mapping[Reason, str] = {
-    Reason.DEADLINE: "Scoring took, or would have taken, longer than `score_timeout_s`: fewer than two hits were scored.",
+    Reason.DEADLINE: "Scoring took, or would have taken, longer than `score_timeout_s`: fewer than two hits "
+    "were scored.",
     Reason.OVERLOADED: "More than `queue_limit_pairs` texts wait to be scored, or more than the model can score within "
     "`score_timeout_s`.",
     Reason.MODEL_FAILED: "The model raised an error, or gave scores that are no numbers.",
