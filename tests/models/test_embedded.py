@@ -168,11 +168,14 @@ def test_more_vectors_than_fit_leave_the_last() -> None:
 
 def test_a_vector_that_is_written_twice_takes_one_place() -> None:
     """Two searches may have had the same text computed; it is kept once, and is used by that."""
-    cache = VectorCache(2 * (8 * 4 + ENTRY_BYTES), dimensions=8)
+    cache = VectorCache(3 * (8 * 4 + ENTRY_BYTES), dimensions=8)
     cache.write([key(1), key(2)], rows(2))
     cache.write([key(1)], rows(1))
     cache.write([key(3)], rows(3)[2:])
-    assert kept(cache, (1, 2, 3)) == [1, 3]
+    found = cache.find([key(n) for n in (1, 2, 3)])
+    assert [vector.tolist().index(1.0) for vector in found.values()] == [0, 1, 2]
+    cache.write([key(4)], rows(4)[3:])
+    assert kept(cache, (1, 2, 3, 4)) == [2, 3, 4]
 
 
 def test_what_was_found_outlives_its_place() -> None:
