@@ -40,20 +40,22 @@ _DEBERTA_MARKERS = ("[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]")
 
 
 def make_model(cache: Path, name: str, shape: Shape, texts: Sequence[str]) -> Path:
-    """The folder of the model, made where it is not there yet; a minute at most but for the largest."""
-    folder = cache / "models" / name
-    stamp = _stamp(shape, texts)
-    mark = folder / "stamp"
-    if not (mark.is_file() and mark.read_text() == stamp):
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        _write(folder, shape, texts)
-        mark.write_text(stamp)
+    """The folder of the model, made where it is not there yet; a minute at most but for the largest.
+
+    Its name ends in a digest of what it is made of, so that runs with other texts do not take it from each other.
+    """
+    folder = cache / "models" / f"{name}-{_stamp(shape, texts)}"
+    if not folder.is_dir():
+        scratch = folder.with_suffix(".part")
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(parents=True)
+        _write(scratch, shape, texts)
+        scratch.rename(folder)
     return folder
 
 
 def _stamp(shape: Shape, texts: Sequence[str]) -> str:
-    digest = hashlib.blake2b(repr((_FORMAT, VOCABULARY, SPREAD, shape.config)).encode(), digest_size=16)
+    digest = hashlib.blake2b(repr((_FORMAT, VOCABULARY, SPREAD, shape.config)).encode(), digest_size=6)
     for text in texts:
         digest.update(text.encode("utf-8", "surrogatepass"))
     return digest.hexdigest()

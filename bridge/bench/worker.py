@@ -247,7 +247,7 @@ def _quantise_openvino(package: Any, folder: Path, file: Path, calibration: list
     scratch = file.parent / "scratch"
     optimum.OVQuantizer.from_pretrained(whole).quantize(
         calibration_dataset=datasets.Dataset.from_dict({name: tokens[name] for name in inputs}),
-        ov_config=optimum.OVConfig(quantization_config=optimum.OVQuantizationConfig()),
+        ov_config=optimum.OVConfig(quantization_config=optimum.OVQuantizationConfig(num_samples=len(queries))),
         save_directory=str(scratch),
     )
     for part in (".bin", ".xml"):  # in this order: what the file names is there

@@ -275,7 +275,7 @@ def test_headers_that_are_sent() -> None:
 def test_the_policy_travels_with_the_plan() -> None:
     """Configured fields replace those of the query, and limits and the score policy stand in the plan."""
     fields = (TextField("body", "Body", 7),)
-    policy = Policy(5, fields, "keep", max_text_chars=9, max_reply_bytes=8)
+    policy = Policy(5, fields, score_policy="keep", max_text_chars=9, max_reply_bytes=8)
     plan = planned(request(MATCH | {"_source": False}), policy)
     assert (plan.text_fields, plan.score_policy, plan.max_text_chars, plan.max_reply_bytes) == (fields, "keep", 9, 8)
     assert json.loads(plan.request.body)["fields"] == ["body"]

@@ -74,7 +74,9 @@ def test_what_a_model_says_of_itself(folder: Path) -> None:
     assert max(tokens.cost for tokens in read) == model.max_tokens
     assert (model.name, model.kind, model.device, model.precision) == (folder.name, "cross-encoder", "cpu", "float32")
     weights = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
-    assert 0.9 * weights < model.footprint.weights < 1.1 * weights
+    # DeBERTa keeps what it projects of its distances, too: more than the weights themselves in a model this small.
+    most = 3 if folder.name == "deberta-v2" else 1.1
+    assert 0.9 * weights < model.footprint.weights < most * weights
     assert model.footprint.activations > 0
     assert model.batch_tokens > 0
     assert scores(model, "a") == []
