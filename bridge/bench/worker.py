@@ -251,7 +251,7 @@ def _quantise_openvino(package: Any, folder: Path, file: Path, calibration: list
         save_directory=str(scratch),
     )
     for part in (".bin", ".xml"):  # in this order: what the file names is there
-        (scratch / "openvino_model").with_suffix(part).rename(file.with_suffix(part))
+        (scratch / "openvino" / "openvino_model").with_suffix(part).rename(file.with_suffix(part))
 
 
 def main() -> None:
