@@ -38,6 +38,8 @@ class Simple:
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    remarks: tuple[str, ...] = ()
+    """Sentences below it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +57,8 @@ def as_simple(table: Comparison | Simple) -> Simple:
     """The table with its cells as text."""
     if isinstance(table, Simple):
         return table
-    failed = tuple(
-        (system, f"not run: {reason}", *[""] * (len(_COLUMNS) - 2)) for system, reason in table.failures.items()
-    )
-    return Simple(table.title, _COLUMNS, (*map(_cells, table.rows), *failed))
+    failed = tuple(f"Not run: {system}. {_line(reason)}" for system, reason in table.failures.items())
+    return Simple(table.title, _COLUMNS, tuple(map(_cells, table.rows)), failed)
 
 
 def _cells(row: Figures) -> tuple[str, ...]:
@@ -80,7 +80,7 @@ def _cells(row: Figures) -> tuple[str, ...]:
 def terminal_table(table: Comparison | Simple) -> Table:
     """For the terminal."""
     simple = as_simple(table)
-    shown = Table(*simple.columns, title=simple.title)
+    shown = Table(*simple.columns, title=simple.title, caption="\n".join(simple.remarks), caption_justify="left")
     for row in simple.rows:
         shown.add_row(*row)
     return shown
@@ -95,11 +95,15 @@ def markdown(report: Report) -> str:
 
 def _markdown_table(table: Simple) -> str:
     rows = (table.columns, tuple("---" for _ in table.columns), *table.rows)
-    return f"**{table.title}**\n\n" + "\n".join(_markdown_row(row) for row in rows)
+    return "\n\n".join((f"**{table.title}**", "\n".join(_markdown_row(row) for row in rows), *table.remarks))
 
 
 def _markdown_row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+    return "| " + " | ".join(_line(cell).replace("|", "\\|") for cell in cells) + " |"
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def write_page(page: Path, generated: str) -> None:
