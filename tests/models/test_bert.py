@@ -26,7 +26,7 @@ CONFIG: dict[str, Any] = {
     "max_position_embeddings": 512,
     "initializer_range": 0.15,
 }
-LENGTHS = (2, 3, 3, 3, 17, 200, 512, 200, 200, 1)
+LENGTHS = (2, 3, 3, 3, 17, 200, 512, 512, 512, 200, 200, 1)
 """One piece alone and several together, runs of one length and lengths that come back."""
 SEQUENCES = [[random.Random(length).randrange(300) for _ in range(length)] for length in LENGTHS]
 needs_int8 = pytest.mark.skipif(not has_fast_int8(), reason="this CPU has no products of bytes")
