@@ -28,8 +28,7 @@ def test_markdown_keeps_its_columns() -> None:
     """Bars and line breaks in a cell do not break a table."""
     text = markdown(REPORT)
     assert "a processor, 2 cores (avx2)" in text
-    rows = [line for line in text.splitlines() if line.startswith("| ")]
-    assert {line.replace("\\|", "").count("|") for line in rows} == {11, 2}
+    assert "\n| a |\n| --- |\n| b \\| b b |\n" in f"{text}\n"
 
 
 def test_a_page_keeps_what_stands_around(tmp_path: Path) -> None:
