@@ -185,6 +185,7 @@ def rerank(  # noqa: PLR0913 - one parameter for each option
     from bridge import rerank_command  # noqa: PLC0415 - needed by this command alone
 
     with _errors_told():
+        logs.configure("warning", "text")
         job = rerank_command.Job(query, model, top_k, instruction, field, device or "auto", precision or "auto")
         for line in rerank_command.rerank(sys.stdin.buffer, "stdin", job):
             typer.echo(line)

@@ -97,7 +97,9 @@ class Config(BaseModel):
         "`cuda` or `cuda:N`.",
     )
     precision: Literal["auto", "float32", "bfloat16", "int8"] = Field(
-        "auto", description="Number format of the models; `auto` is bfloat16 on a GPU and float32 on a CPU."
+        "auto",
+        description="Number format of the models; `auto` is bfloat16 on a GPU; on a CPU "
+        "with instructions for it int8 for `embedded` and bfloat16 for causal models, else float32.",
     )
     long_context: bool = Field(
         default=False,

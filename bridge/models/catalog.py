@@ -22,6 +22,8 @@ FETCHED_FILES = ("*.json", "*.safetensors")
 LEFT_FILES = ("[!0-9]*/*",)
 """Other formats, in folders of their own. Those of modules begin with their number."""
 
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory")  # as torch says it of a GPU and of the host
+
 
 @dataclass(frozen=True, slots=True)
 class _Job:
@@ -54,6 +56,17 @@ def load(
     """
     _check_name(name)
     _check_packages()
+    try:
+        return _loaded(name, device, precision, cache_bytes, long_context=long_context)
+    except RuntimeError as error:  # torch's OutOfMemoryError is one; torch is not imported here
+        if not any(sign in str(error) for sign in _OUT_OF_MEMORY):
+            raise
+        raise ModelLoadError(
+            f"{name} does not fit into the memory of the device ({device}): give a smaller model or another device"
+        ) from error
+
+
+def _loaded(name: str, device: str, precision: str, cache_bytes: int, *, long_context: bool) -> Model:
     if name == EMBEDDED:
         return _load_embedded(device, precision, cache_bytes)
     folder = _fetch(name) if name in ENTRIES else Path(name)

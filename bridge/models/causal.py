@@ -30,6 +30,8 @@ from bridge.models.tokens import encode, open_tokenizer
 
 PREFIX_CACHE_BYTES = 256 << 20
 """Keys and values of searches under way: at 24 KiB a token (base-v2) 200 searches of 50 tokens; one is always kept."""
+_PREFIX_GROUP_TOKENS = 2_048
+"""Tokens of prefixes that are computed at once: a few searches' worth, which any device has room for."""
 
 
 class Prompt:
@@ -152,7 +154,7 @@ class _PrefixStore:
 
     def _found(self, wanted: Sequence[tuple[int, ...]]) -> dict[tuple[int, ...], Prefix]:
         new = [ids for ids in wanted if ids not in self._known]
-        for group in token_groups([len(ids) for ids in new], self._limit_tokens):
+        for group in token_groups([len(ids) for ids in new], min(self._limit_tokens, _PREFIX_GROUP_TOKENS)):
             chosen = [new[index] for index in group]
             self._known.update(zip(chosen, self._decoder.prefixes(chosen), strict=True))
         for ids in wanted:

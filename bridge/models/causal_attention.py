@@ -88,7 +88,8 @@ def on_device(numbers: Iterable[int], device: torch.device) -> Tensor:
 def _by_kernel(queries: Tensor, visible: KeysValues, asking: Sequence[int], seen: Sequence[int]) -> Tensor:
     from torch.nn.attention.varlen import varlen_attn  # noqa: PLC0415 - only builds for CUDA have its kernels
 
-    # The kernel aligns the last query with the last key, so that rows see their prefix and no later row.
+    # The kernel aligns the last query with the last key, so that rows see their prefix and no later row. That is so of
+    # Flash, which torch takes where the two bounds are not one tensor; cuDNN would align the first: never share it.
     attended = varlen_attn(
         queries,
         visible.keys,

@@ -67,12 +67,7 @@ class Checkpoint:
         return stored
 
     def _checked(self, name: str, read: Tensor) -> Tensor:
-        try:
-            tensor = read.to(self.device, self.dtype)
-        except torch.OutOfMemoryError as error:
-            raise ModelLoadError(
-                f"{self.folder} does not fit into the memory of {self.device}: give a smaller model or another device"
-            ) from error
+        tensor = read.to(self.device, self.dtype)
         low, high = torch.aminmax(tensor)  # one pass; NaN wins
         if not (low.isfinite() and high.isfinite()):
             raise ModelLoadError(f"{self.folder} holds NaN or infinite weights in {name}: fetch the model again")

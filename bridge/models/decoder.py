@@ -75,7 +75,7 @@ class Shape:
     def activation_bytes(self, dtype: torch.dtype) -> int:
         """Memory that one token takes on its way through a layer, at most."""
         attention = 3 * self.heads * self.head_width + 4 * self.kv_heads * self.head_width
-        return (3 * self.width + max(2 * self.inner, attention)) * dtype.itemsize
+        return 3 * self.width * torch.float32.itemsize + max(2 * self.inner, attention) * dtype.itemsize
 
 
 def _refuse_variants(config: Mapping[str, Any], rope: Mapping[str, Any]) -> None:
@@ -132,7 +132,8 @@ class PackedDecoder:
             kept.append(kv)
         kept.append(self._layers[-1].keys_values(x, rope))
         keys, values = (torch.split(torch.stack(parts), lengths, dim=1) for parts in zip(*kept, strict=True))
-        return [Prefix(own_keys, own_values) for own_keys, own_values in zip(keys, values, strict=True)]
+        # Copies: a view would keep the keys and values of the whole group in memory.
+        return [Prefix(own.contiguous(), read.contiguous()) for own, read in zip(keys, values, strict=True)]
 
     @torch.inference_mode()
     def last_states(self, own: Sequence[Sequence[int]], prefixes: Sequence[Prefix | None]) -> Tensor:

@@ -34,11 +34,3 @@ def _cuda(index: int) -> torch.device:
         have = f"only {count} CUDA device(s), numbered from 0" if count else "no CUDA device that torch can use"
         raise ModelLoadError(f"device cuda:{index} is not available: there is {have}; give cpu or auto")
     return torch.device("cuda", index)
-
-
-def cross_encoder_dtype(device: torch.device) -> torch.dtype:
-    """The number format of a cross-encoder's weights: bfloat16 on CUDA, float32 on the CPU.
-
-    Half precision on a CPU without matrix units is several times slower than float32.
-    """
-    return torch.bfloat16 if device.type == "cuda" else torch.float32
