@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 from transformers import Qwen2ForCausalLM
 
 from bridge.bench.worker import BATCH
@@ -20,17 +21,22 @@ from bridge.models.base import Tokens
 from bridge.models.batches import Batches
 from bridge.models.checkpoint import Checkpoint
 from bridge.models.decoder import PackedDecoder, Shape
-from bridge.models.linears import Linear
+from bridge.models.linears import Activation, Linear
 from bridge.models.tokens import encode, open_tokenizer
 
 Step = Callable[[Sequence[Tokens]], Tensor]
 
 
 class PlainLinear(Linear):
-    """The product as torch has it, with weights as they are stored."""
+    """The product as torch has it, in float32, with weights as they are stored."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
-        self._is_packed, self._weight, self._bias = False, weight, bias
+        self._plain = (weight, bias)
+
+    def __call__(self, x: Tensor, activation: Activation = "none") -> Tensor:
+        """The product, activated: shape ``(rows, out)``; a decoder activates by SiLU alone."""
+        product = functional.linear(x, *self._plain)
+        return functional.silu(product) if activation == "silu" else product
 
 
 class Steps:
