@@ -17,7 +17,7 @@ from bridge.bench.report import Comparison
 from bridge.bench.systems import System
 
 Say = Callable[[str], None]
-_WARM_UP_TEXTS = 2
+_WARM_UP_TEXTS, _WARM_UP_CHARS = 2, 200
 CALIBRATION_PAIRS = 32
 """For the scales of the int8 reference. With the usual 300 that takes a quarter of an hour on 2 cores, and what scores
 are depends on it, but not how fast they come."""
@@ -65,7 +65,7 @@ def loaded(systems: Sequence[System], task: Mapping[str, Any], setting: Setting,
                 precision = system.precision or setting.precision
                 own = {"system": system.worker, "precision": precision, "device": setting.device}
                 answer = process.load({**task, **own, "threads": setting.threads})
-                process.score(task["calibration"][0][0], [text for _, text in task["calibration"][:_WARM_UP_TEXTS]])
+                process.score(task["calibration"][0][0], _warm_up(task["calibration"]))
             except (SystemFailedError, RuntimeError) as error:
                 arena.failures[system.name] = str(error)
             else:
@@ -95,6 +95,10 @@ def fresh(search: Search, repetition: int) -> Search:
     """The search with a number behind each text, so that nothing of it is known from the repetition before."""
     mark = f" {repetition}"
     return Search(search.query + mark, tuple(text + mark for text in search.texts))
+
+
+def _warm_up(pairs: Sequence[Sequence[str]]) -> list[str]:
+    return [text[:_WARM_UP_CHARS] for _, text in pairs[:_WARM_UP_TEXTS]]
 
 
 def _empty(one: _Contestant) -> Measured:

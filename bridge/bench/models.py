@@ -58,11 +58,11 @@ class Options:
 QUICK = Options(
     models=("xsmall-v1", "base-v2", EMBEDDED),
     references={"v1": ("cross-encoder", "cross-encoder-openvino-int8"), "v2": ("mxbai-rerank",)},
-    documents=16,
+    documents=8,
     searches=1,
     repetitions=2,
     threads=usable_cores(),
-    fewer_documents={"base-v2": 4, EMBEDDED: 100},
+    fewer_documents={"base-v2": 2, EMBEDDED: 50},
 )
 """For everyday use: under three minutes on 2 slow cores once all is installed and made."""
 FULL = Options(
