@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from typing import Any, cast
+from itertools import chain
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,6 +20,8 @@ from torch.nn import functional
 from bridge.errors import ModelLoadError
 from bridge.models.checkpoint import Checkpoint
 from bridge.models.linears import Linear
+from bridge.models.packed_rows import attend_by_kernel, equal_runs, has_kernel, on_device
+from bridge.models.post_norm import Parts, Rest, token_bytes
 from bridge.models.precision import LinearKind
 
 _NEEDED: dict[str, object] = {
@@ -43,15 +45,15 @@ class Bert:
 
     def __init__(self, checkpoint: Checkpoint, config: Mapping[str, Any], *, linear: LinearKind = Linear) -> None:
         shape = _Shape.read(config)
-        weights = _Weights(checkpoint, shape, linear)
+        parts = Parts(checkpoint, linear, shape.hidden, shape.epsilon, checkpoint.dtype)
         self.hidden, self.vocabulary = shape.hidden, shape.vocabulary
-        self.token_bytes = (6 * shape.hidden + 2 * shape.intermediate) * checkpoint.dtype.itemsize
+        self.token_bytes = token_bytes(shape.hidden, shape.intermediate, checkpoint.dtype)
         """What one token takes at most on its way through a layer."""
         self._device = checkpoint.device
         self._words = checkpoint.take("embeddings.word_embeddings.weight", (shape.vocabulary, shape.hidden))
-        self._places = weights.places()
-        self._norm = weights.norm("embeddings")
-        self._layers = [weights.layer(index) for index in range(shape.layers)]
+        self._places = _places(checkpoint, shape)
+        self._norm = parts.norm("embeddings")
+        self._layers = [_layer(parts, shape, index) for index in range(shape.layers)]
 
     @torch.inference_mode()
     def mean_states(self, sequences: Sequence[Sequence[int]]) -> Tensor:
@@ -82,7 +84,7 @@ class Bert:
     def states(self, sequences: Sequence[Sequence[int]]) -> Tensor:
         """The last hidden states of all sequences, one after the other: ``(tokens, hidden)``."""
         lengths = [len(sequence) for sequence in sequences]
-        ids = torch.tensor([token for sequence in sequences for token in sequence]).to(self._device)
+        ids = on_device(chain.from_iterable(sequences), self._device)
         places = torch.cat([self._places[:length] for length in lengths])
         x = self._norm(functional.embedding(ids, self._words).add_(places))
         attention = _Attention.over(lengths, self._device)
@@ -141,17 +143,15 @@ class _Attention:
     @classmethod
     def over(cls, lengths: Sequence[int], device: torch.device) -> _Attention:
         bounds = functional.pad(torch.tensor(lengths).cumsum(0), (1, 0)).to(torch.int32)
-        return cls(list(_runs(lengths)), bounds.to(device), max(lengths))
+        return cls(list(equal_runs(lengths)), bounds.to(device), max(lengths))
 
     def __call__(self, qkv: Tensor, heads: int) -> Tensor:
         """What each token reads: ``(tokens, 3 * hidden)`` to ``(tokens, hidden)``."""
         parts = qkv.view(len(qkv), 3, heads, -1)
-        if qkv.is_cuda and qkv.dtype is not torch.float32:  # the kernel knows half precision alone
-            from torch.nn.attention.varlen import varlen_attn  # noqa: PLC0415 - older torch, which has none, runs on CPUs
-
+        if has_kernel(qkv):
+            bounds, longest = (self.bounds, self.bounds), (self.longest, self.longest)
             q, k, v = parts.unbind(1)
-            packed = varlen_attn(q, k, v, self.bounds, self.bounds, self.longest, self.longest)
-            return cast("Tensor", packed).flatten(1)  # a pair only where more is asked for
+            return attend_by_kernel(q, k, v, bounds, longest).flatten(1)
         read = qkv.new_empty(len(qkv), heads, parts.shape[-1])
         for start, count, length in self.runs:
             run = slice(start, start + count * length)
@@ -161,77 +161,25 @@ class _Attention:
         return read.flatten(1)
 
 
-def _runs(lengths: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    start = 0
-    for length, group in groupby(lengths):
-        count = sum(1 for _ in group)
-        yield start, count, length
-        start += count * length
-
-
-@dataclass(frozen=True, slots=True)
-class _Norm:
-    weight: Tensor
-    bias: Tensor
-    epsilon: float
-
-    def __call__(self, x: Tensor) -> Tensor:
-        return functional.layer_norm(x, self.weight.shape, self.weight, self.bias, self.epsilon)
-
-
 @dataclass(frozen=True, slots=True)
 class _Layer:
     heads: int
     qkv: Linear
-    output: Linear
-    norm: _Norm
-    up: Linear
-    down: Linear
-    last_norm: _Norm
+    rest: Rest
 
     def __call__(self, x: Tensor, attention: _Attention) -> Tensor:
-        x = self.norm(self.output.plus(attention(self.qkv(x), self.heads), x))
-        return self.last_norm(self.down.plus(self.up(x, "gelu"), x))
+        return self.rest(attention(self.qkv(x), self.heads), x)
 
 
-@dataclass(frozen=True, slots=True)
-class _Weights:
-    """A checkpoint's tensors in the parts of the model."""
-
-    checkpoint: Checkpoint
-    shape: _Shape
-    linear: LinearKind
-
-    def places(self) -> Tensor:
-        """What is added to the word at each place: its position's and the first segment's embedding."""
-        hidden = self.shape.hidden
-        positions = self.checkpoint.take("embeddings.position_embeddings.weight", (self.shape.positions, hidden))
-        segments = self.checkpoint.take("embeddings.token_type_embeddings.weight", (self.shape.segments, hidden))
-        return positions + segments[0]
-
-    def norm(self, name: str) -> _Norm:
-        weight, bias = (self.checkpoint.take(f"{name}.LayerNorm.{part}", (self.shape.hidden,)) for part in _PARTS)
-        return _Norm(weight, bias, self.shape.epsilon)
-
-    def layer(self, index: int) -> _Layer:
-        name, hidden, intermediate = f"encoder.layer.{index}", self.shape.hidden, self.shape.intermediate
-        asked = [self._product(f"{name}.attention.self.{part}", hidden, hidden) for part in ("query", "key", "value")]
-        weight, bias = (torch.cat(parts) for parts in zip(*asked, strict=True))
-        return _Layer(
-            heads=self.shape.heads,
-            qkv=self.linear(weight, bias),
-            output=self.linear(*self._product(f"{name}.attention.output.dense", hidden, hidden)),
-            norm=self.norm(f"{name}.attention.output"),
-            up=self.linear(*self._product(f"{name}.intermediate.dense", intermediate, hidden)),
-            down=self.linear(*self._product(f"{name}.output.dense", hidden, intermediate)),
-            last_norm=self.norm(f"{name}.output"),
-        )
-
-    def _product(self, name: str, outputs: int, inputs: int) -> tuple[Tensor, Tensor]:
-        return (
-            self.checkpoint.take(f"{name}.weight", (outputs, inputs)),
-            self.checkpoint.take(f"{name}.bias", (outputs,)),
-        )
+def _places(checkpoint: Checkpoint, shape: _Shape) -> Tensor:
+    """What is added to the word at each place: its position's and the first segment's embedding."""
+    positions = checkpoint.take("embeddings.position_embeddings.weight", (shape.positions, shape.hidden))
+    segments = checkpoint.take("embeddings.token_type_embeddings.weight", (shape.segments, shape.hidden))
+    return positions + segments[0]
 
 
-_PARTS = ("weight", "bias")
+def _layer(parts: Parts, shape: _Shape, index: int) -> _Layer:
+    name, hidden = f"encoder.layer.{index}", shape.hidden
+    asked = [parts.product(f"{name}.attention.self.{part}", hidden, hidden) for part in ("query", "key", "value")]
+    weight, bias = (torch.cat(each) for each in zip(*asked, strict=True))
+    return _Layer(shape.heads, parts.linear(weight, bias), parts.rest(name, shape.intermediate))

@@ -5,14 +5,16 @@ On CUDA in half precision it is torch's own variable-length kernel; elsewhere, t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain, pairwise
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from bridge.models.packed_rows import attend_by_kernel, has_kernel, on_device
 
 
 class KeysValues(NamedTuple):
@@ -71,7 +73,7 @@ class Segments:
         return self._attend(queries, visible, range(len(self.asking)))
 
     def _attend(self, queries: Tensor, visible: KeysValues, asking: Sequence[int]) -> Tensor:
-        if queries.is_cuda and queries.dtype in {torch.bfloat16, torch.float16}:
+        if has_kernel(queries):
             return _by_kernel(queries, visible, asking, self.seen)
         rows = torch.empty_like(queries)
         for (start, end), (first, behind) in zip(pairwise(asking), pairwise(self.seen), strict=True):
@@ -79,29 +81,12 @@ class Segments:
         return rows
 
 
-def on_device(numbers: Iterable[int], device: torch.device) -> Tensor:
-    """Whole numbers as a tensor; to a GPU they travel while it works."""
-    values = torch.tensor(list(numbers), dtype=torch.long, pin_memory=device.type == "cuda")
-    return values.to(device, non_blocking=True)
-
-
 def _by_kernel(queries: Tensor, visible: KeysValues, asking: Sequence[int], seen: Sequence[int]) -> Tensor:
-    from torch.nn.attention.varlen import varlen_attn  # noqa: PLC0415 - only builds for CUDA have its kernels
-
     # The kernel aligns the last query with the last key, so that rows see their prefix and no later row. That is so of
     # Flash, which torch takes where the two bounds are not one tensor; cuDNN would align the first: never share it.
-    attended = varlen_attn(
-        queries,
-        visible.keys,
-        visible.values,
-        on_device(asking, queries.device).int(),
-        on_device(seen, queries.device).int(),
-        _longest(asking),
-        _longest(seen),
-        window_size=(-1, 0),
-        enable_gqa=True,
-    )
-    return cast("Tensor", attended)  # a pair comes only where it is asked for
+    bounds = on_device(asking, queries.device).int(), on_device(seen, queries.device).int()
+    longest = _longest(asking), _longest(seen)
+    return attend_by_kernel(queries, visible.keys, visible.values, bounds, longest, window=(-1, 0))
 
 
 def _longest(starts: Sequence[int]) -> int:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import torch
@@ -22,6 +23,8 @@ from bridge.errors import ModelLoadError
 from bridge.models.checkpoint import Checkpoint
 from bridge.models.deberta_attention import Attention, Each, Heads, Padded, Positions
 from bridge.models.linears import Linear
+from bridge.models.packed_rows import on_device
+from bridge.models.post_norm import Parts, Rest
 from bridge.models.precision import LinearKind
 
 _NEEDED: dict[str, tuple[object, object]] = {
@@ -56,7 +59,9 @@ class Deberta:
         padded: bool | None = None,
     ) -> None:
         shape = _Shape.read(config)
-        weights = _Weights(checkpoint, shape, linear)
+        # Between layers all is in float32, so norms are, too.
+        parts = Parts(checkpoint, linear, shape.hidden, shape.epsilon, torch.float32)
+        weights = _Weights(parts, shape)
         self.vocabulary = shape.vocabulary
         self._shape = shape
         self._device = checkpoint.device
@@ -68,7 +73,7 @@ class Deberta:
             if shape.segments
             else None
         )
-        self._norm = weights.norm("deberta.embeddings")
+        self._norm = parts.norm("deberta.embeddings")
         distances = weights.distances()
         self._layers = [weights.layer(index, distances) for index in range(shape.layers - 1)]
         self._last = weights.last_layer(shape.layers - 1, distances)
@@ -97,8 +102,7 @@ class Deberta:
         return self._classifier(pooled).squeeze(-1).float()
 
     def _embedded(self, sequences: Sequence[Sequence[int]], first: Sequence[int]) -> Tensor:
-        ids = torch.tensor([token for sequence in sequences for token in sequence])
-        x = functional.embedding(ids.to(self._device), self._words).float()
+        x = functional.embedding(on_device(chain.from_iterable(sequences), self._device), self._words).float()
         if self._segments is not None:
             sizes = [(own, len(sequence) - own) for own, sequence in zip(first, sequences, strict=True)]
             segments = torch.tensor([0, 1] * len(sizes)).repeat_interleave(torch.tensor(sizes).flatten())
@@ -189,35 +193,10 @@ def _count(config: Mapping[str, Any], name: str, *, least: int = 1) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Norm:
-    weight: Tensor
-    bias: Tensor
-    epsilon: float
-
-    def __call__(self, x: Tensor) -> Tensor:
-        return functional.layer_norm(x, self.weight.shape, self.weight, self.bias, self.epsilon)
-
-
-@dataclass(frozen=True, slots=True)
-class _Rest:
-    """What follows attention in a layer: each token for itself."""
-
-    output: Linear
-    norm: _Norm
-    up: Linear
-    down: Linear
-    last_norm: _Norm
-
-    def __call__(self, read: Tensor, x: Tensor) -> Tensor:
-        x = self.norm(self.output.plus(read, x))
-        return self.last_norm(self.down.plus(self.up(x, "gelu"), x))
-
-
-@dataclass(frozen=True, slots=True)
 class _Layer:
     qkv: Linear
     positions: Positions
-    rest: _Rest
+    rest: Rest
 
     def __call__(self, x: Tensor, attention: Attention) -> Tensor:
         return self.rest(attention(self.qkv(x), self.positions), x)
@@ -230,7 +209,7 @@ class _LastLayer:
     q: Linear
     kv: Linear
     positions: Positions
-    rest: _Rest
+    rest: Rest
 
     def __call__(self, x: Tensor, attention: Attention) -> Tensor:
         starts = attention.starts(x)
@@ -239,45 +218,33 @@ class _LastLayer:
 
 @dataclass(frozen=True, slots=True)
 class _Weights:
-    """Takes the parts of the model out of a checkpoint."""
+    """Puts the layers together from their parts."""
 
-    checkpoint: Checkpoint
+    parts: Parts
     shape: _Shape
-    linear: LinearKind
-
-    def norm(self, name: str) -> _Norm:
-        weight, bias = (self._vector(f"{name}.LayerNorm.{part}", self.shape.hidden) for part in ("weight", "bias"))
-        return _Norm(weight.float(), bias.float(), self.shape.epsilon)
-
-    def product(self, name: str, rows: int, columns: int | None = None) -> tuple[Tensor, Tensor]:
-        weight = self.checkpoint.take(f"{name}.weight", (rows, columns or self.shape.hidden))
-        return weight, self._vector(f"{name}.bias", rows)
-
-    def _vector(self, name: str, size: int) -> Tensor:
-        return self.checkpoint.take(name, (size,))
 
     def plain(self, name: str, rows: int) -> Linear:
-        return Linear(*self.product(name, rows))
+        return Linear(*self.parts.product(name, rows, self.shape.hidden))
 
     def distances(self) -> Tensor:
         """The distances' embeddings, normalised: ``(2 * buckets, hidden)``, float32."""
         name = "deberta.encoder"
-        rows = self.checkpoint.take(f"{name}.rel_embeddings.weight", (2 * self.shape.buckets, self.shape.hidden))
-        return self.norm(name)(rows.float())
+        rows = self.parts.checkpoint.take(f"{name}.rel_embeddings.weight", (2 * self.shape.buckets, self.shape.hidden))
+        return self.parts.norm(name)(rows.float())
 
     def layer(self, index: int, distances: Tensor) -> _Layer:
         q, k, v = self._projections(index)
-        qkv = self.linear(torch.cat([q[0], k[0], v[0]]), torch.cat([q[1], k[1], v[1]]))
+        qkv = self.parts.linear(torch.cat([q[0], k[0], v[0]]), torch.cat([q[1], k[1], v[1]]))
         return _Layer(qkv, self._positions(q, k, distances), self._rest(index))
 
     def last_layer(self, index: int, distances: Tensor) -> _LastLayer:
         q, k, v = self._projections(index)
-        kv = self.linear(torch.cat([k[0], v[0]]), torch.cat([k[1], v[1]]))
-        return _LastLayer(self.linear(*q), kv, self._positions(q, k, distances), self._rest(index))
+        kv = self.parts.linear(torch.cat([k[0], v[0]]), torch.cat([k[1], v[1]]))
+        return _LastLayer(self.parts.linear(*q), kv, self._positions(q, k, distances), self._rest(index))
 
     def _projections(self, index: int) -> Iterator[tuple[Tensor, Tensor]]:
-        name = f"deberta.encoder.layer.{index}.attention.self"
-        return (self.product(f"{name}.{part}_proj", self.shape.hidden) for part in ("query", "key", "value"))
+        name, hidden = f"deberta.encoder.layer.{index}.attention.self", self.shape.hidden
+        return (self.parts.product(f"{name}.{part}_proj", hidden, hidden) for part in ("query", "key", "value"))
 
     def _positions(self, q: tuple[Tensor, Tensor], k: tuple[Tensor, Tensor], distances: Tensor) -> Positions:
         def projected(weight: Tensor, bias: Tensor) -> Tensor:
@@ -286,12 +253,5 @@ class _Weights:
 
         return Positions(keys=projected(*k), queries=projected(*q))
 
-    def _rest(self, index: int) -> _Rest:
-        name, hidden, intermediate = f"deberta.encoder.layer.{index}", self.shape.hidden, self.shape.intermediate
-        return _Rest(
-            output=self.linear(*self.product(f"{name}.attention.output.dense", hidden)),
-            norm=self.norm(f"{name}.attention.output"),
-            up=self.linear(*self.product(f"{name}.intermediate.dense", intermediate)),
-            down=self.linear(*self.product(f"{name}.output.dense", hidden, intermediate)),
-            last_norm=self.norm(f"{name}.output"),
-        )
+    def _rest(self, index: int) -> Rest:
+        return self.parts.rest(f"deberta.encoder.layer.{index}", self.shape.intermediate)

@@ -19,8 +19,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from bridge.errors import ModelLoadError
-from bridge.models.causal_attention import KeysValues, Segments, on_device
+from bridge.models.causal_attention import KeysValues, Segments
 from bridge.models.checkpoint import Checkpoint
+from bridge.models.packed_rows import on_device
 from bridge.models.precision import LinearKind
 
 

@@ -5,14 +5,14 @@ Each sequence sees itself alone: on CUDA by torch's own kernel for packed sequen
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import groupby, pairwise
-from typing import cast
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, AttentionMaskInterface
+
+from bridge.models.packed_rows import attend_by_kernel, equal_runs, has_kernel
 
 NAME = "bridge_packed"
 """What a model's configuration calls it once ``register`` was called."""
@@ -50,14 +50,11 @@ def attend(  # noqa: PLR0913 - transformers' signature
     """
     q, k, v = (part[0].transpose(0, 1) for part in (query, key, value))
     reach = -1 if sliding_window is None else sliding_window - 1
-    if q.is_cuda and q.dtype is not torch.float32:  # the kernel knows half precision alone
-        from torch.nn.attention.varlen import varlen_attn  # noqa: PLC0415 - older torch, which has none, runs on CPUs
-
-        bounds = (cu_seq_lens_q, cu_seq_lens_q, max_length_q, max_length_q)
-        packed = varlen_attn(q, k, v, *bounds, scale=scaling, window_size=(reach, reach))
-        return cast("Tensor", packed)[None], None  # a pair only where more is asked for
+    if has_kernel(q):
+        bounds, longest = (cu_seq_lens_q, cu_seq_lens_q), (max_length_q, max_length_q)
+        return attend_by_kernel(q, k, v, bounds, longest, scale=scaling, window=(reach, reach))[None], None
     attended = torch.empty(q.shape, dtype=q.dtype, device=q.device)
-    for start, count, length in _runs(cu_seq_lens_q.tolist()):
+    for start, count, length in equal_runs(cu_seq_lens_q.diff().tolist()):
         run = slice(start, start + count * length)
         rows = [part[run].view(count, length, *q.shape[1:]).transpose(1, 2) for part in (q, k, v)]
         attended[run] = _of_one_length(rows, scaling, reach).transpose(1, 2).reshape(-1, *q.shape[1:])
@@ -71,14 +68,12 @@ def ask_first(  # noqa: PLR0913 - what attention takes
 
     ``key`` and ``value`` are of shape ``(tokens, heads, width)``, ``bounds`` as in ``attend``.
     """
-    if query.is_cuda and query.dtype is not torch.float32:
-        from torch.nn.attention.varlen import varlen_attn  # noqa: PLC0415 - as above
-
+    if has_kernel(query):
         alone = torch.arange(len(bounds), dtype=torch.int32, device=query.device)
-        return cast("Tensor", varlen_attn(query, key, value, alone, bounds, 1, longest, scale=scaling))
+        return attend_by_kernel(query, key, value, (alone, bounds), (1, longest), scale=scaling)
     attended = torch.empty_like(query)
     place = 0
-    for start, count, length in _runs(bounds.tolist()):
+    for start, count, length in equal_runs(bounds.diff().tolist()):
         asked = slice(place, place + count)
         k, v = (
             part[start : start + count * length].view(count, length, *part.shape[1:]).transpose(1, 2)
@@ -87,15 +82,6 @@ def ask_first(  # noqa: PLR0913 - what attention takes
         attended[asked] = scaled_dot_product_attention(query[asked, :, None], k, v, scale=scaling)[:, :, 0]
         place += count
     return attended
-
-
-def _runs(bounds: list[int]) -> Iterator[tuple[int, int, int]]:
-    """Start, count and length of neighbours of equal length, which are computed in one call."""
-    start = 0
-    for length, group in groupby(end - begin for begin, end in pairwise(bounds)):
-        count = sum(1 for _ in group)
-        yield start, count, length
-        start += count * length
 
 
 def _of_one_length(parts: Sequence[Tensor], scale: float | None, reach: int) -> Tensor:
