@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Literal, Protocol
 
 ModelKind = Literal["bi-encoder", "cross-encoder"]
@@ -44,6 +45,11 @@ class Footprint:
     """At most, while one batch is scored."""
     cache: int = 0
     """At most, of what is kept between batches."""
+
+
+def revision_of(*parts: object) -> str:
+    """A model's ``revision``, from everything that its scores depend on; each part's ``repr`` tells all of it."""
+    return blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
 
 class Model(Protocol):

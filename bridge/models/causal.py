@@ -6,22 +6,20 @@ within 1e-4 in float32 (tested). What the prompt of each family says stands in `
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
 from bridge.errors import ModelLoadError
-from bridge.models.base import Footprint, ModelKind, Tokens
+from bridge.models.base import Footprint, ModelKind, Tokens, revision_of
 from bridge.models.batches import Batches, token_groups
 from bridge.models.checkpoint import Checkpoint
+from bridge.models.classifier_folder import read_object
 from bridge.models.decoder import PackedDecoder, Prefix, Shape
 from bridge.models.entries import CausalSpec
 from bridge.models.precision import Precision, linear_kind, weights_dtype
@@ -84,8 +82,7 @@ class CausalReranker:
         precision: Precision,
         long_context: bool = False,
     ) -> None:
-        config = json.loads((folder / "config.json").read_bytes())
-        shape = Shape.read(config)
+        shape = Shape.read(read_object(folder / "config.json"))
         tokenizer = open_tokenizer(folder, rows=shape.vocabulary)
         self._prompt = Prompt(tokenizer, spec, shape.positions, long_context=long_context)
         if self._prompt.max_tokens < 1:
@@ -101,7 +98,7 @@ class CausalReranker:
         self._is_probability = spec.activation == "sigmoid"
         self.name, self.device, self.precision = name, str(device), precision
         self.max_tokens = self._prompt.max_tokens
-        self.revision = _revision(checkpoint.digest, spec, precision, self.max_tokens)
+        self.revision = revision_of(checkpoint.digest, spec, precision, self.max_tokens)
         self._batches.warm_up(lambda costs: self.score([Tokens((1, 2), (3,) * cost) for cost in costs]))
 
     @property
@@ -184,7 +181,3 @@ def _answer(tokenizer: Tokenizer, spec: CausalSpec, word: str, folder: Path) -> 
             f"give a reranker that answers {spec.yes!r} or {spec.no!r}"
         )
     return ids[0]
-
-
-def _revision(*parts: Any) -> str:  # noqa: ANN401 - anything with a repr that tells all of it
-    return blake2b(repr(parts).encode(), digest_size=16).hexdigest()

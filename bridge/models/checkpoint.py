@@ -68,11 +68,16 @@ class Checkpoint:
 
     def _checked(self, name: str, read: Tensor) -> Tensor:
         tensor = read.to(self.device, self.dtype)
-        low, high = torch.aminmax(tensor)  # one pass; NaN wins
-        if not (low.isfinite() and high.isfinite()):
-            raise ModelLoadError(f"{self.folder} holds NaN or infinite weights in {name}: fetch the model again")
+        check_finite(self.folder, name, tensor)
         self.taken_bytes += tensor.nbytes
         return tensor
+
+
+def check_finite(folder: Path, name: str, values: Tensor) -> None:
+    """Raises ``ModelLoadError`` where the weight of this name is not a finite number throughout."""
+    low, high = torch.aminmax(values)  # one pass; NaN wins
+    if not (low.isfinite() and high.isfinite()):
+        raise ModelLoadError(f"{folder} holds NaN or infinite weights in {name}: fetch the model again")
 
 
 def _files(folder: Path) -> list[Path]:

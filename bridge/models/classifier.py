@@ -6,15 +6,14 @@ Source: class ``CrossEncoder`` of sentence-transformers 6.2, and for DeBERTa-v2 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from hashlib import blake2b
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from bridge.models.base import Footprint, ModelKind, Tokens
+from bridge.models.base import Footprint, ModelKind, Tokens, revision_of
 from bridge.models.batches import Batches
 from bridge.models.checkpoint import Checkpoint
 from bridge.models.classifier_folder import ClassifierFolder
@@ -23,6 +22,7 @@ from bridge.models.entries import ARCHITECTURES, ClassifierSpec
 from bridge.models.modular_head import ModularHead
 from bridge.models.packed_encoder import PackedEncoder
 from bridge.models.pair_frame import PairFrame
+from bridge.models.post_norm import token_bytes
 from bridge.models.precision import Precision, linear_kind, weights_dtype
 from bridge.models.token_cache import LIMIT_BYTES
 from bridge.models.tokens import open_tokenizer
@@ -67,9 +67,11 @@ class ClassifierReranker:
         head = ModularHead(settings.head, device, checkpoint.dtype) if settings.head else None
         self._encoder, self._weights_bytes = _load(checkpoint, settings, precision, head)
         self._is_probability = (spec.activation or settings.activation) == "sigmoid"
-        self._batches = Batches(device, token_bytes=_token_bytes(config, checkpoint.dtype))
+        self._batches = Batches(
+            device, token_bytes=token_bytes(config["hidden_size"], config["intermediate_size"], checkpoint.dtype)
+        )
         self.name, self.device, self.precision = name, str(device), precision
-        self.revision = _revision(
+        self.revision = revision_of(
             checkpoint.digest, head.digest if head else "", self._is_probability, precision, self.max_tokens
         )
         self._batches.warm_up(lambda costs: self.score([self._frame.made(cost) for cost in costs]))
@@ -130,12 +132,3 @@ def _load(
         pools_mean=head.pools_mean if head else settings.config.get("classifier_pooling") == "mean",
     )
     return encoder, encoder.weights_bytes + (head.weights_bytes if head else 0)
-
-
-def _token_bytes(config: Mapping[str, Any], dtype: torch.dtype) -> int:
-    """What one token takes on its way through a layer: states, three projections and the wide middle, twice."""
-    return int(6 * config["hidden_size"] + 2 * config["intermediate_size"]) * dtype.itemsize
-
-
-def _revision(*parts: object) -> str:
-    return blake2b(repr(parts).encode(), digest_size=16).hexdigest()

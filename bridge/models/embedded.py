@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from importlib.util import find_spec
 from pathlib import Path
 from typing import cast
@@ -17,13 +16,13 @@ import torch
 from torch.nn.functional import normalize
 
 from bridge.errors import ModelLoadError
-from bridge.models.base import Footprint, ModelKind, Tokens
+from bridge.models.base import Footprint, ModelKind, Tokens, revision_of
 from bridge.models.batches import Batches
 from bridge.models.bert import Bert
 from bridge.models.checkpoint import Checkpoint
 from bridge.models.classifier_folder import read_object
 from bridge.models.precision import Precision, linear_kind, weights_dtype
-from bridge.models.tokens import encode, open_tokenizer, sound
+from bridge.models.tokens import encode, open_tokenizer, text_key
 from bridge.models.vector_cache import Vector, VectorCache
 
 NAME = "embedded"
@@ -83,7 +82,7 @@ class EmbeddedModel:
         self._weights_bytes = checkpoint.taken_bytes
         self._cache_bytes = cache_bytes if device.type == "cpu" else 0
         self.device, self.precision = str(device), precision
-        self.revision = blake2b(f"{checkpoint.digest} {precision}".encode(), digest_size=16).hexdigest()
+        self.revision = revision_of(checkpoint.digest, precision)
         self._batches.warm_up(lambda costs: self._embed([(1,) * cost for cost in costs]))
 
     @property
@@ -113,7 +112,7 @@ class EmbeddedModel:
         return cosines
 
     def _texts(self, texts: Sequence[str]) -> list[_Text]:
-        keys = [blake2b(sound(text).encode(), digest_size=16).digest() for text in texts]
+        keys = [text_key(text) for text in texts]
         known = self._cache.find(keys)
         new = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
         read = {key: _Text(key, vector=vector) for key, vector in known.items()}

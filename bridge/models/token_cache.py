@@ -5,12 +5,11 @@ from __future__ import annotations
 from array import array
 from collections import OrderedDict
 from collections.abc import Sequence
-from hashlib import blake2b
 from threading import Lock
 
 from tokenizers import Tokenizer
 
-from bridge.models.tokens import encode, sound
+from bridge.models.tokens import encode, text_key
 
 LIMIT_BYTES = 64 << 20
 """Some 50,000 texts of 200 tokens: the windows of the last 500 searches with 100 hits each."""
@@ -34,7 +33,7 @@ class TokenCache:
 
     def encode(self, texts: Sequence[str], max_tokens: int | None = None) -> list[tuple[int, ...]]:
         """The first ``max_tokens`` (or all) ids of each text: ``len(ids) == len(texts)``, same order."""
-        keys = [blake2b(sound(text).encode(), digest_size=16).digest() for text in texts]
+        keys = [text_key(text) for text in texts]
         found = self._find(keys)
         new = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
         if new:

@@ -7,6 +7,7 @@ and the models were trained with the file.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import blake2b
 from pathlib import Path
 
 from tokenizers import Tokenizer
@@ -38,6 +39,11 @@ def encode(tokenizer: Tokenizer, texts: Sequence[str], *, special: bool) -> list
     """The token ids of each text, in the same order; ``special`` adds what the tokenizer puts around a text."""
     encodings = tokenizer.encode_batch_fast([sound(text) for text in texts], add_special_tokens=special)
     return [encoding.ids for encoding in encodings]
+
+
+def text_key(text: str) -> bytes:
+    """A digest of what a tokenizer reads of a text: equal keys, equal tokens."""
+    return blake2b(sound(text).encode(), digest_size=16).digest()
 
 
 def sound(text: str) -> str:
