@@ -1,66 +1,56 @@
-"""What the connectors of Elasticsearch and OpenSearch share: paths of searches, the error envelope."""
+"""What the connectors of Elasticsearch and OpenSearch share: the ways in, the error envelope."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from urllib.parse import unquote
+from typing import cast
 
 import msgspec
 
-from connectors._codings import CodingError, decoded
-from connectors._raw_json import RawJsonError
-from connectors._search_body import plan_search
-from connectors._search_reply import parse_reply, shards_of, splice_reply
-from connectors.base import HitPage, Order, PassThrough, Policy, Reply, Request, SearchPlan
+from connectors._one_search import plan_one, segments
+from connectors._ways import Planned, Planner, Way
+from connectors.base import Answers, ExchangePlan, Order, Page, PassThrough, PolicyOf, Reason, Reply, Request
 
-_MAX_REPLY_BYTES = 64 << 20
-# Both engines, every version since 2.1: QueryPhase or DefaultSearchContext, "Result window is too large".
-_WINDOW_LIMIT = re.compile(rb"from \+ size must be less than or equal to: \[(\d{1,10})\]")
-_METHODS = frozenset({"GET", "POST"})
-_MAX_SEGMENTS = 3  # /index/type/_search, as versions before 8 have it
+_READS = frozenset({"GET", "POST"})
+_INDEX = "{index}"
+_ROUTES: Mapping[tuple[str, ...], tuple[frozenset[str], Planner]] = {
+    (_INDEX, "_search"): (_READS, plan_one),
+    (_INDEX, _INDEX, "_search"): (_READS, plan_one),  # with a mapping type, as versions before 8 have it
+    ("_search",): (_READS, plan_one),
+}
+"""Segments of a path -> its methods, and what plans it. None fits ``/index/_doc/_search``, which writes a document."""
 
 
 class RestConnector:
-    """The three verbs over the search API that both engines have."""
+    """The verbs over the search API that both engines have."""
 
     name: str
 
     def is_search(self, method: str, path: str) -> bool:
-        """Whether this is ``GET`` or ``POST`` of ``_search``, ``index/_search`` or ``index/type/_search``."""
-        *before, last = _segments(path)
-        # Also in the middle: ``POST /index/_doc/_search`` writes a document.
-        names_api = any(name.startswith("_") for name in before if name != "_all")
-        return method in _METHODS and last == "_search" and len(before) < _MAX_SEGMENTS and not names_api
+        """Whether this is one of the ways in."""
+        return _planner(method, path) is not None
 
-    def indices(self, request: Request) -> tuple[str, ...]:
-        """The names and patterns in the path; none for a search of everything."""
-        segments = _segments(request.path)
-        return tuple(name for name in segments[0].split(",") if name) if len(segments) > 1 else ()
+    def plan(self, request: Request, policy_of: PolicyOf, answers: Answers) -> Planned:
+        """The widened request, or why it is left alone, or what has to be asked first."""
+        planner = _planner(request.method, request.path)
+        return planner(request, policy_of, answers) if planner else PassThrough(Reason.BODY_SHAPE)
 
-    def plan(self, request: Request, policy: Policy) -> SearchPlan | PassThrough:
-        """The widened search, or why it is left alone."""
-        return plan_search(request, policy)
+    def parse(self, plan: ExchangePlan, reply: Reply) -> Sequence[Page]:
+        """The hits of each search, or why they can't be read."""
+        return _way(plan).parse(plan, reply)
 
-    def parse(self, plan: SearchPlan, reply: Reply) -> HitPage | PassThrough:
-        """The hits of the reply, or why it can't be read."""
-        return parse_reply(plan, reply)
+    def repeat(self, plan: ExchangePlan, failed: Sequence[int]) -> Request | None:
+        """The request that asks these searches anew as they came; None: the whole exchange has to be."""
+        return _way(plan).repeat(plan, failed)
 
-    def splice(self, plan: SearchPlan, page: HitPage, reply: Reply, order: Order | None) -> Reply:
-        """The reply with the client's page of the order."""
-        return splice_reply(plan, page, reply, order)
+    def merged(self, plan: ExchangePlan, reply: Reply, failed: Sequence[int], again: Reply) -> Reply:
+        """The reply with what the repeated searches were answered in the places of the failed ones."""
+        return _way(plan).merged(plan, reply, failed, again)
 
-    def window_limit(self, reply: Reply) -> int | None:
-        """``index.max_result_window``, where it was exceeded: the reply is an error, or some shards failed."""
-        if reply.status not in (HTTPStatus.BAD_REQUEST, HTTPStatus.OK):
-            return None
-        try:
-            body = decoded(reply.body, reply.header("content-encoding"), _MAX_REPLY_BYTES)
-            said = body if reply.status == HTTPStatus.BAD_REQUEST else shards_of(body)
-        except (CodingError, RawJsonError):
-            return None
-        return min((int(limit) for limit in _WINDOW_LIMIT.findall(said)), default=None)
+    def splice(self, plan: ExchangePlan, pages: Sequence[Page], reply: Reply, orders: Sequence[Order | None]) -> Reply:
+        """The reply with each search's page of its order."""
+        return _way(plan).splice(plan, pages, reply, orders)
 
     def error(self, status: int, reason: str) -> Reply:
         """``{"error": {"root_cause": [...], "type": ..., "reason": ...}, "status": ...}``."""
@@ -73,8 +63,19 @@ class RestConnector:
 _ERROR_TYPES = {502: "bad_gateway_exception", 504: "gateway_timeout_exception"}
 
 
-def _segments(path: str) -> list[str]:
-    return [unquote(segment) for segment in path.split("/") if segment] or [""]
+def _planner(method: str, path: str) -> Planner | None:
+    named = tuple(segments(path))
+    shape = tuple(_INDEX if _is_index(name) else name for name in named)
+    methods, planner = _ROUTES.get(shape, (frozenset(), None))
+    return planner if method in methods else None
+
+
+def _is_index(name: str) -> bool:
+    return not name.startswith("_") or name == "_all"
+
+
+def _way(plan: ExchangePlan) -> Way:
+    return cast("Way", plan.way)  # the connector's own notes
 
 
 def version_of(info: Mapping[str, object]) -> Mapping[str, object]:

@@ -74,10 +74,12 @@ class _DeclinedError(Exception):
         self.reason = reason
 
 
-def plan_search(request: Request, policy: Policy) -> SearchPlan | PassThrough:
+def plan_search(request: Request, policy: Policy, indices: tuple[str, ...] = ()) -> SearchPlan | PassThrough:
     """The widened search, or why it is left alone."""
+    if not policy.is_on:
+        return PassThrough(Reason.MODE_OFF)
     try:
-        return _plan(request, policy)
+        return _plan(request, policy, indices)
     except _DeclinedError as declined:
         return PassThrough(declined.reason)
     except _codings.TooLargeError:
@@ -88,7 +90,7 @@ def plan_search(request: Request, policy: Policy) -> SearchPlan | PassThrough:
         return PassThrough(Reason.NOT_JSON)
 
 
-def _plan(request: Request, policy: Policy) -> SearchPlan:
+def _plan(request: Request, policy: Policy, indices: tuple[str, ...]) -> SearchPlan:
     search = _read(request, policy)
     for reason, applies in _REFUSALS:
         if applies(search):
@@ -104,10 +106,8 @@ def _plan(request: Request, policy: Policy) -> SearchPlan:
         text_fields=text_fields,
         start=start,
         size=size,
-        window=policy.window,
-        score_policy=policy.score_policy,
-        max_text_chars=policy.max_text_chars,
-        max_reply_bytes=policy.max_reply_bytes,
+        policy=policy,
+        indices=indices,
         restore=widening.restore,
     )
 

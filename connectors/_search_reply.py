@@ -6,6 +6,7 @@ body, Elasticsearch 7.10 to 9 and OpenSearch 1.3 to 3 manuals.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,10 @@ from connectors.base import Candidate, HitPage, Order, PassThrough, Reason, Repl
 from connectors.fields import leaves, text_of
 
 OK = 200
+_BAD_REQUEST = 400
+_STRUGGLING = frozenset({429, *range(500, 600)})
+# Both engines, every version since 2.1: QueryPhase or DefaultSearchContext, "Result window is too large".
+_WINDOW_LIMIT = re.compile(rb"from \+ size must be less than or equal to: \[(\d{1,10})\]")
 _STRUGGLES = ("rejected_execution_exception", "circuit_breaking_exception", "no_shard_available_action_exception")
 _MAX_SCORE = 2.0**128  # the engines' scores are 32-bit floats
 
@@ -57,27 +62,39 @@ class _Parts:
 
 def parse_reply(plan: SearchPlan, reply: Reply) -> HitPage | PassThrough:
     """The hits of a reply to a widened search, or why it can't be read."""
-    if reply.status != OK:
-        return PassThrough(Reason.ENGINE_ERROR)
-    if not _codings.is_json(reply.header("content-type")):
-        return PassThrough(Reason.REPLY_SHAPE)
+    if reply.status in _STRUGGLING:
+        return HitPage((), (), Reason.ENGINE_ERROR)  # as it came: a struggling engine is not asked again
+    reason = Reason.REPLY_SHAPE if reply.status == OK else Reason.ENGINE_ERROR
     try:
-        body = _codings.decoded(reply.body, reply.header("content-encoding"), plan.max_reply_bytes)
-        parts, failures = _take_apart(body), _failures(body)
+        body = _codings.decoded(reply.body, reply.header("content-encoding"), plan.policy.max_reply_bytes)
+        if reply.status == OK and _codings.is_json(reply.header("content-type")):
+            return _read(plan, body)
     except _codings.TooLargeError:
         return PassThrough(Reason.REPLY_TOO_LARGE)
     except (_codings.CodingError, RawJsonError, KeyError):
-        return PassThrough(Reason.REPLY_SHAPE)
+        return PassThrough(reason)
+    return PassThrough(reason, window_limit(body) if reply.status == _BAD_REQUEST else None)
+
+
+def _read(plan: SearchPlan, body: bytes) -> HitPage | PassThrough:
+    parts, failures = _take_apart(body), _failures(body)
     reason = _differs(plan, parts, failures)
-    return PassThrough(reason) if reason is not None else _page(plan, parts)
+    return _page(plan, parts) if reason is None else PassThrough(reason, window_limit(shards_of(body)))
+
+
+def window_limit(said: bytes) -> int | None:
+    """``index.max_result_window`` where an error or a shard's failure says that it was exceeded."""
+    return min((int(limit) for limit in _WINDOW_LIMIT.findall(said)), default=None)
 
 
 def splice_reply(plan: SearchPlan, page: HitPage, reply: Reply, order: Order | None) -> Reply:
     """The reply with the client's page of the order; None: of the first stage, with its own scores."""
     parts = page.parts
+    if parts is None:
+        return reply
     if not isinstance(parts, _Parts):
         raise TypeError("the page comes from another connector")
-    writes_scores = order is not None and plan.score_policy == "replace"
+    writes_scores = order is not None and plan.policy.score_policy == "replace"
     places: Sequence[tuple[int, float | None]] = (
         [(index, None) for index in range(len(parts.hits))]
         if order is None
@@ -164,7 +181,7 @@ def _page(plan: SearchPlan, parts: _Parts) -> HitPage:
         return HitPage((), known, Reason.TOO_FEW_HITS, parts)
     if len(known) < len(scores):
         return HitPage((), known, Reason.NOT_SCORED, parts)
-    candidates = tuple(_candidates(plan, parts.hits[: plan.window]))
+    candidates = tuple(_candidates(plan, parts.hits[: plan.policy.window]))
     if not any(candidate.text for candidate in candidates):
         return HitPage((), known, Reason.NO_TEXT, parts)
     if len({candidate.text for candidate in candidates}) == 1:
@@ -183,9 +200,9 @@ def _first_stage_score(hit: _Hit, restore: Restore) -> float | None:
 def _candidates(plan: SearchPlan, hits: Sequence[_Hit]) -> Iterator[Candidate]:
     """The hits' texts; where no hit has any of the fields wanted, every string of the hits is read instead."""
     documents = [leaves((hit.value("_source"), hit.value("fields"))) for hit in hits]
-    texts = [text_of(document, plan.text_fields, plan.max_text_chars) for document in documents]
+    texts = [text_of(document, plan.text_fields, plan.policy.max_text_chars) for document in documents]
     if plan.text_fields and not any(texts):
-        texts = [text_of(document, (), plan.max_text_chars) for document in documents]
+        texts = [text_of(document, (), plan.policy.max_text_chars) for document in documents]
     return map(Candidate, texts)
 
 

@@ -1,17 +1,19 @@
 """The vocabulary that every connector shares. Bytes and values only: no I/O happens here.
 
-A connector knows one engine and has three verbs::
+A connector knows one engine and has three verbs, for a request that holds one search or several::
 
-    plan(request, policy) -> SearchPlan | PassThrough     read a search, widen it
-    parse(plan, reply)    -> HitPage | PassThrough        find the hits and their texts
-    splice(plan, page, reply, order) -> Reply             write the page that was asked for
+    plan(request, policy_of, answers)  -> ExchangePlan     read the searches, widen them
+    parse(plan, reply)                 -> pages            find the hits and their texts, search by search
+    splice(plan, pages, reply, orders) -> Reply            write the pages that were asked for
 
-What a connector does not fully understand it does not touch: it answers ``PassThrough`` with a reason.
+What a connector does not fully understand it does not touch: it answers ``PassThrough`` with a reason. What it can't
+know from the request alone, it has the engine asked: ``plan`` answers ``Questions``, and is called again with the
+answers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, Protocol
@@ -20,6 +22,7 @@ Headers = tuple[tuple[str, str], ...]
 """Header fields in the order of the wire, names as they were written."""
 
 ScorePolicy = Literal["replace", "keep"]
+LongDocuments = Literal["truncate", "best_passage", "highlight"]
 
 
 def header(headers: Headers, name: str) -> str | None:
@@ -116,6 +119,29 @@ class PassThrough:
     """The decision to leave an exchange as the engine has it, and why."""
 
     reason: Reason
+    window_limit: int | None = None
+    """The largest ``from + size`` that the engine allows, where it refused the widened search for that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the engine has to be asked before a search can be planned: to render a template, for a mapping."""
+
+    request: Request
+    """With the client's own credentials; without header fields that differ from search to search."""
+    holds_s: float = 0.0
+    """How long the answer may serve equal questions; 0: this exchange alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """All that has to be asked before a plan can be made, as far as it is known yet."""
+
+    questions: tuple[Question, ...]
+
+
+Answers = Mapping[Question, Reply | None]
+"""What the engine answered, errors included; None where it gave no answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +160,9 @@ class TextField:
 class Policy:
     """What the configuration wants for the index that a search names."""
 
+    is_on: bool = True
+    scoring: str = ""
+    """Which of the configured ways to score (models, ranking, deadline) is meant: a name of the configuration's."""
     window: int = 100
     """First-stage hits that are scored."""
     text_fields: tuple[TextField, ...] = ()
@@ -159,7 +188,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class SearchPlan:
-    """A search that can be reranked: what it means, and the wider request to send."""
+    """A search that can be reranked: what it means, and the wider search to send."""
 
     request: Request
     """The widened request: from 0, at least ``window`` hits, with the fields that are read."""
@@ -170,17 +199,29 @@ class SearchPlan:
     """The client's ``from``."""
     size: int
     """The client's ``size``."""
-    window: int
-    score_policy: ScorePolicy
-    max_text_chars: int
-    max_reply_bytes: int
+    policy: Policy
+    """What was wanted for its indices."""
+    indices: tuple[str, ...] = ()
+    """The names and patterns that it searches; none means all of them."""
     restore: object = None
     """The connector's own notes on what to strip from the reply again."""
 
 
 @dataclass(frozen=True, slots=True)
+class ExchangePlan:
+    """A request with its searches: what to send in its place, and what to know when the reply comes."""
+
+    request: Request
+    searches: tuple[SearchPlan | PassThrough, ...]
+    """In the request's order; none where the reply has no hits, and only has to be written anew."""
+    max_reply_bytes: int
+    way: object = field(repr=False, default=None)
+    """The connector's own notes on the way in by which the request came."""
+
+
+@dataclass(frozen=True, slots=True)
 class HitPage:
-    """The engine's reply to a widened request, taken apart."""
+    """The engine's reply to a widened search, taken apart."""
 
     candidates: tuple[Candidate, ...]
     """The window's hits with their texts, in first-stage order."""
@@ -204,33 +245,40 @@ Order = Sequence[RankedHit]
 """A permutation of all hits fetched, best first: window, then tail."""
 
 
+Page = HitPage | PassThrough
+"""What became of one search: its hits, or why they can't be read."""
+
+PolicyOf = Callable[[tuple[str, ...]], Policy]
+"""What the configuration wants for a search that names these indices and patterns; none means all of them."""
+
+
 class Connector(Protocol):
     """What the bridge needs to know of an engine."""
 
     name: str
 
     def is_search(self, method: str, path: str) -> bool:
-        """Whether this is a search that might be reranked; decided before a body is read."""
+        """Whether this may hold a search that might be reranked; decided before a body is read."""
         ...
 
-    def indices(self, request: Request) -> tuple[str, ...]:
-        """The index names and patterns that a search names; none means all of them."""
+    def plan(self, request: Request, policy_of: PolicyOf, answers: Answers) -> ExchangePlan | PassThrough | Questions:
+        """The widened request, or why it is left alone, or what has to be known first."""
         ...
 
-    def plan(self, request: Request, policy: Policy) -> SearchPlan | PassThrough:
-        """The widened search, or why it is left alone."""
+    def parse(self, plan: ExchangePlan, reply: Reply) -> Sequence[Page]:
+        """The hits of each search, in the order of the plan: ``len(pages) == len(plan.searches)``."""
         ...
 
-    def parse(self, plan: SearchPlan, reply: Reply) -> HitPage | PassThrough:
-        """The hits of the reply, or why it can't be read."""
+    def repeat(self, plan: ExchangePlan, failed: Sequence[int]) -> Request | None:
+        """The request that asks these searches anew as they came; None: the whole exchange has to be."""
         ...
 
-    def splice(self, plan: SearchPlan, page: HitPage, reply: Reply, order: Order | None) -> Reply:
-        """The reply with the client's page of ``order``; None: of the first stage, scores untouched."""
+    def merged(self, plan: ExchangePlan, reply: Reply, failed: Sequence[int], again: Reply) -> Reply:
+        """The reply with what the repeated searches were answered in the places of the failed ones."""
         ...
 
-    def window_limit(self, reply: Reply) -> int | None:
-        """The largest ``from + size`` that the engine allows, where its reply is an error that says so."""
+    def splice(self, plan: ExchangePlan, pages: Sequence[Page], reply: Reply, orders: Sequence[Order | None]) -> Reply:
+        """The reply with each search's page of its order; None: of the first stage, scores untouched."""
         ...
 
     def error(self, status: int, reason: str) -> Reply:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,20 @@ import structlog
 
 from bridge.errors import ReplyTooLargeError, UpstreamError
 from bridge.scorer import Limits
-from connectors.base import HitPage, Order, PassThrough, Policy, Reason, Reply, Request, SearchPlan
+from connectors.base import (
+    Answers,
+    ExchangePlan,
+    HitPage,
+    Order,
+    Page,
+    PassThrough,
+    Policy,
+    PolicyOf,
+    Questions,
+    Reason,
+    Reply,
+    Request,
+)
 from connectors.opensearch import OpenSearch
 from tests.doubles.small_exchange import ONE_BY_ONE, exchange
 from tests.doubles.small_models import GivenModel, HeldModel, LengthModel
@@ -259,28 +272,27 @@ class BrokenConnector:
     def is_search(self, method: str, path: str) -> bool:
         return self._real.is_search(method, path)
 
-    def indices(self, request: Request) -> tuple[str, ...]:
-        self._fail_in("indices")
-        return self._real.indices(request)
-
-    def plan(self, request: Request, policy: Policy) -> SearchPlan | PassThrough:
+    def plan(self, request: Request, policy_of: PolicyOf, answers: Answers) -> ExchangePlan | PassThrough | Questions:
         self._fail_in("plan")
-        return self._real.plan(request, policy)
+        return self._real.plan(request, policy_of, answers)
 
-    def parse(self, plan: SearchPlan, reply: Reply) -> HitPage | PassThrough:
+    def parse(self, plan: ExchangePlan, reply: Reply) -> Sequence[Page]:
         self._fail_in("parse")
-        page = self._real.parse(plan, reply)
-        if self._step == "order" and isinstance(page, HitPage):
-            return replace(page, first_stage_scores=())
-        return page
+        pages = self._real.parse(plan, reply)
+        if self._step == "order":
+            return [replace(page, first_stage_scores=()) if isinstance(page, HitPage) else page for page in pages]
+        return pages
 
-    def splice(self, plan: SearchPlan, page: HitPage, reply: Reply, order: Order | None) -> Reply:
+    def repeat(self, plan: ExchangePlan, failed: Sequence[int]) -> Request | None:
+        self._fail_in("repeat")
+        return self._real.repeat(plan, failed)
+
+    def merged(self, plan: ExchangePlan, reply: Reply, failed: Sequence[int], again: Reply) -> Reply:
+        return self._real.merged(plan, reply, failed, again)
+
+    def splice(self, plan: ExchangePlan, pages: Sequence[Page], reply: Reply, orders: Sequence[Order | None]) -> Reply:
         self._fail_in("splice")
-        return self._real.splice(plan, page, reply, order)
-
-    def window_limit(self, reply: Reply) -> int | None:
-        self._fail_in("window_limit")
-        return self._real.window_limit(reply)
+        return self._real.splice(plan, pages, reply, orders)
 
     def error(self, status: int, reason: str) -> Reply:
         return self._real.error(status, reason)
@@ -289,10 +301,10 @@ class BrokenConnector:
         return self._real.identify(info)
 
 
-@pytest.mark.parametrize("step", ["indices", "plan", "parse", "order", "splice", "window_limit"])
+@pytest.mark.parametrize("step", ["plan", "parse", "order", "splice", "repeat"])
 async def test_a_mistake_of_ours_passes_the_search_through(step: str) -> None:
     """An error that nobody thought of ends as a pass-through, and the log says where without a word of the search."""
-    sender = SmallSender(answers=[refusal(3, 4)] if step == "window_limit" else [])
+    sender = SmallSender(answers=[refusal(3, 40)] if step == "repeat" else [])
     async with exchange(sender, connector=BrokenConnector(step)) as small:
         with structlog.testing.capture_logs() as logs:
             assert await small.skipped() is Reason.INTERNAL

@@ -99,7 +99,7 @@ def _measure_round(processes: Sequence[SystemProcess], times: Sequence[_Times], 
         if own.is_ours:
             own.known.append(process.score(query, new)["wall_s"])
         else:
-            own.third.append(process.score(query, new[: len(new) // 3])["wall_s"])
+            own.third.append(process.score(query, new[: max(len(new) // 3, 1)])["wall_s"])
 
 
 def _table(documents: int, times: Mapping[str, _Times], page_ms: float) -> Simple:

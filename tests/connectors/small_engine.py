@@ -11,7 +11,19 @@ from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
 
-from connectors.base import HitPage, Order, PassThrough, Policy, RankedHit, Reply, Request, SearchPlan
+from connectors.base import (
+    ExchangePlan,
+    HitPage,
+    Order,
+    PassThrough,
+    Policy,
+    Question,
+    Questions,
+    RankedHit,
+    Reply,
+    Request,
+    SearchPlan,
+)
 from connectors.opensearch import OpenSearch
 
 JSON = (("Content-Type", "application/json"),)
@@ -71,12 +83,13 @@ def content(reply: Reply) -> bytes:
 class Widened:
     """A widened search and the engine's reply to it."""
 
+    exchange: ExchangePlan
     plan: SearchPlan
     page: HitPage
     reply: Reply
 
     def splice(self, order: Order | None) -> Reply:
-        return OpenSearch().splice(self.plan, self.page, self.reply, order)
+        return OpenSearch().splice(self.exchange, [self.page], self.reply, [order])
 
     def reordered(self, places: Sequence[int]) -> Reply:
         """With the hits in another order, and scores that fall in it."""
@@ -86,9 +99,13 @@ class Widened:
 def widened(engine: SmallEngine, request: Request, policy: Policy) -> Widened | PassThrough:
     """What the bridge does up to the ranking; an error of the engine is passed on, as the exchange does."""
     connector = OpenSearch()
-    plan = connector.plan(request, policy)
+    answers: dict[Question, Reply | None] = {}
+    while isinstance(plan := connector.plan(request, lambda _: policy, answers), Questions):
+        answers |= {question: engine.send(question.request) for question in plan.questions}
     if isinstance(plan, PassThrough):
         return plan
     reply = engine.send(plan.request)
-    page = connector.parse(plan, reply)
-    return page if isinstance(page, PassThrough) else Widened(plan, page, reply)
+    (page,) = connector.parse(plan, reply)
+    (search,) = plan.searches
+    assert isinstance(search, SearchPlan)
+    return page if isinstance(page, PassThrough) else Widened(plan, search, page, reply)

@@ -65,9 +65,9 @@ def check_reordered(wide: Widened, direct: Reply, seed: random.Random) -> None:
     if wide.page.skip is not None:
         return
     places = list(range(len(wide.page.first_stage_scores)))
-    window = places[: wide.plan.window]
+    window = places[: wide.plan.policy.window]
     seed.shuffle(window)
-    reordered = json.loads(content(wide.reordered([*window, *places[wide.plan.window :]])))
+    reordered = json.loads(content(wide.reordered([*window, *places[wide.plan.policy.window :]])))
     straight = json.loads(content(direct))
     shown, fetched = without_hits(reordered), all_hits(wide)
     assert len(shown) == len(without_hits(straight))
@@ -90,7 +90,8 @@ def without_hits(envelope: Any) -> list[str]:
 
 def all_hits(wide: Widened) -> list[str]:
     """Every hit that was fetched, as the client would get it: the pages of the first stage, one after the other."""
-    everything = Widened(replace(wide.plan, start=0, size=len(wide.page.first_stage_scores)), wide.page, wide.reply)
+    search = replace(wide.plan, start=0, size=len(wide.page.first_stage_scores))
+    everything = replace(wide, exchange=replace(wide.exchange, searches=(search,)), plan=search)
     return without_hits(json.loads(content(everything.splice(None))))
 
 

@@ -9,7 +9,6 @@ from urllib.parse import quote
 import pytest
 
 from connectors.base import PassThrough, Policy, Reason, Reply
-from connectors.opensearch import OpenSearch
 from tests.connectors.small_engine import OK, SmallEngine, Widened, content, search, widened
 
 POLICY = Policy(window=15)
@@ -188,9 +187,9 @@ def test_compressed_and_plain_replies_are_alike(engine: SmallEngine) -> None:
 def test_a_window_that_the_engine_refuses(engine: SmallEngine, indices: str) -> None:
     """The engine's limit is read from its error, or from the one of some indices, and a window within is answered."""
     request = search(f"/{indices}/_search", MATCH)
-    plan = OpenSearch().plan(request, POLICY)
-    assert not isinstance(plan, PassThrough)
-    assert OpenSearch().window_limit(engine.send(plan.request)) == 12
+    refused = widened(engine, request, POLICY)
+    assert isinstance(refused, PassThrough)
+    assert refused.window_limit == 12
     wide = widened(engine, request, Policy(window=12))
     assert isinstance(wide, Widened)
     assert content(wide.splice(None)) == content(engine.send(request))

@@ -7,10 +7,12 @@ import json
 
 import pytest
 
+from connectors._search_reply import parse_reply
 from connectors._wildcard import matches
-from connectors.base import Reply, Request
+from connectors.base import PassThrough, Policy, Reply, Request
 from connectors.elasticsearch import Elasticsearch
 from connectors.opensearch import OpenSearch
+from tests.connectors.replies import planned
 
 JSON = (("Content-Type", "application/json"),)
 REFUSED = (
@@ -63,7 +65,14 @@ def test_which_requests_are_searches(method: str, path: str, expected: bool) -> 
 )
 def test_the_indices_of_a_search(target: str, expected: tuple[str, ...]) -> None:
     """Names and patterns as the path has them, none where it searches everything."""
-    assert OpenSearch().indices(Request("GET", target, ())) == expected
+    named: list[tuple[str, ...]] = []
+
+    def policy_of(indices: tuple[str, ...]) -> Policy:
+        named.append(indices)
+        return Policy()
+
+    OpenSearch().plan(Request("GET", target, ()), policy_of, {})
+    assert named == [expected]
 
 
 @pytest.mark.parametrize(
@@ -74,16 +83,27 @@ def test_the_indices_of_a_search(target: str, expected: tuple[str, ...]) -> None
         (400, (*JSON, ("Content-Encoding", "gzip")), REFUSED, None),
         (400, JSON, b'{"error":{"reason":"no such index"}}', None),
         (400, JSON, REFUSED.replace(b"[50]", b"[" + b"5" * 5_000 + b"]"), None),
-        (500, JSON, REFUSED, None),
+        (404, JSON, REFUSED, None),
         (200, JSON, REFUSED, None),
-        (200, JSON, b'{"_shards":{"failures":[' + REFUSED + b"," + REFUSED.replace(b"[50]", b"[40]") + b"]}}", 40),
-        (200, JSON, b'{"hits":{"hits":[' + REFUSED + b"]}}", None),
+        (
+            200,
+            JSON,
+            b'{"hits":{"hits":[]},"_shards":{"failures":['
+            + REFUSED
+            + b","
+            + REFUSED.replace(b"[50]", b"[40]")
+            + b"]}}",
+            40,
+        ),
+        (200, JSON, b'{"hits":{"hits":{"a":' + REFUSED + b"}}}", None),
         (200, JSON, b"{", None),
     ],
 )
 def test_the_window_limit(status: int, headers: tuple[tuple[str, str], ...], body: bytes, expected: int | None) -> None:
     """The largest page is read from the error that says it, and from nothing else."""
-    assert OpenSearch().window_limit(Reply(status, "", headers, body)) == expected
+    page = parse_reply(planned(), Reply(status, "", headers, body))
+    assert isinstance(page, PassThrough)
+    assert page.window_limit == expected
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,7 @@ def test_searches_that_are_left_alone(search: Request, reason: Reason) -> None:
 def test_the_page_and_the_fetch(search: Request, start: int, size: int, fetched: int) -> None:
     """The fetch starts at 0 and holds the window and the page; parameters of the URL win over the body."""
     plan = planned(search)
-    assert (plan.start, plan.size, plan.window) == (start, size, 20)
+    assert (plan.start, plan.size, plan.policy.window) == (start, size, 20)
     assert (widened(search)["from"], widened(search)["size"]) == (0, fetched)
     assert not {"from", "size"} & dict(parse_qsl(plan.request.query_string)).keys()
 
@@ -275,9 +275,9 @@ def test_headers_that_are_sent() -> None:
 def test_the_policy_travels_with_the_plan() -> None:
     """Configured fields replace those of the query, and limits and the score policy stand in the plan."""
     fields = (TextField("body", "Body", 7),)
-    policy = Policy(5, fields, score_policy="keep", max_text_chars=9, max_reply_bytes=8)
+    policy = Policy(window=5, text_fields=fields, score_policy="keep", max_text_chars=9)
     plan = planned(request(MATCH | {"_source": False}), policy)
-    assert (plan.text_fields, plan.score_policy, plan.max_text_chars, plan.max_reply_bytes) == (fields, "keep", 9, 8)
+    assert (plan.text_fields, plan.policy) == (fields, policy)
     assert json.loads(plan.request.body)["fields"] == ["body"]
 
 

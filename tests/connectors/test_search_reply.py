@@ -193,7 +193,6 @@ NO_HITS = written({"hits": {"hits": {}}})
     ("answer", "reason"),
     [
         (reply(THREE, status=404), Reason.ENGINE_ERROR),
-        (reply(THREE, status=500), Reason.ENGINE_ERROR),
         (Reply(200, "OK", (), written(THREE)), Reason.REPLY_SHAPE),
         (Reply(200, "OK", (("Content-Type", "application/yaml"),), b"---"), Reason.REPLY_SHAPE),
         (reply(b""), Reason.REPLY_SHAPE),
@@ -216,6 +215,15 @@ NO_HITS = written({"hits": {"hits": {}}})
 def test_replies_that_can_not_be_read(answer: Reply, reason: Reason) -> None:
     """An error, another format, and any shape but a search's passes through with its reason."""
     assert parse_reply(planned(policy=Policy(max_reply_bytes=1_000)), answer) == PassThrough(reason)
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_a_struggling_engine_s_reply_is_the_clients(status: int) -> None:
+    """It stands for the page as it came, since asking anew would not help the engine."""
+    answer = reply(THREE, status=status)
+    page = parsed(planned(), answer)
+    assert page.skip is Reason.ENGINE_ERROR
+    assert splice_reply(planned(), page, answer, None) == answer
 
 
 OBJECTION = {"shard": 0, "index": "i", "reason": {"type": "illegal_argument_exception", "reason": "too large"}}

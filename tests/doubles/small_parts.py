@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from connectors.base import HitPage, Order, PassThrough, Policy, Reason, Reply, Request, SearchPlan
+from connectors.base import Answers, ExchangePlan, Order, Page, PassThrough, PolicyOf, Questions, Reason, Reply, Request
 
 NO_TEXT = PassThrough(Reason.NO_QUERY_TEXT)
 
@@ -20,20 +20,20 @@ class SmallConnector:
     def is_search(self, method: str, path: str) -> bool:
         return method in {"GET", "POST"} and path.endswith("/_search")
 
-    def indices(self, request: Request) -> tuple[str, ...]:
-        return (request.path.split("/")[1],)
-
-    def plan(self, request: Request, policy: Policy) -> SearchPlan | PassThrough:
+    def plan(self, request: Request, policy_of: PolicyOf, answers: Answers) -> ExchangePlan | PassThrough | Questions:
         return PassThrough(Reason.NO_QUERY_TEXT)
 
-    def parse(self, plan: SearchPlan, reply: Reply) -> HitPage | PassThrough:
-        return PassThrough(Reason.REPLY_SHAPE)
+    def parse(self, plan: ExchangePlan, reply: Reply) -> Sequence[Page]:
+        return [PassThrough(Reason.REPLY_SHAPE)]
 
-    def splice(self, plan: SearchPlan, page: HitPage, reply: Reply, order: Order | None) -> Reply:
-        return reply
-
-    def window_limit(self, reply: Reply) -> int | None:
+    def repeat(self, plan: ExchangePlan, failed: Sequence[int]) -> Request | None:
         return None
+
+    def merged(self, plan: ExchangePlan, reply: Reply, failed: Sequence[int], again: Reply) -> Reply:
+        return again
+
+    def splice(self, plan: ExchangePlan, pages: Sequence[Page], reply: Reply, orders: Sequence[Order | None]) -> Reply:
+        return reply
 
     def error(self, status: int, reason: str) -> Reply:
         body = json.dumps({"error": {"type": "bridge", "reason": reason}, "status": status}).encode()

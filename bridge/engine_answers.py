@@ -1,0 +1,83 @@
+"""What the engine answers when a search can't be planned without asking: mappings, rendered templates.
+
+An answer serves equal questions for as long as its question says. A question carries the credentials of the client
+that asks, so nobody learns through the bridge what the engine would not tell them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from typing import NamedTuple, Protocol
+
+from bridge.errors import ReplyTooLargeError, UpstreamError
+from connectors.base import Question, Reply, Request
+
+MAX_ANSWERS = 1_000
+MAX_ANSWER_BYTES = 8 << 20
+"""Of one answer: the mapping of an index of 10,000 fields has about 1 MB."""
+_MAX_KEPT_BYTES = 64 << 20
+
+
+class Sender(Protocol):
+    """What is needed of the upstream."""
+
+    async def send(self, request: Request, *, limit_bytes: int) -> Reply:
+        """The engine's reply. Raises ``UpstreamError``, ``ReplyTooLargeError``."""
+        ...
+
+
+class _Kept(NamedTuple):
+    reply: Reply | None
+    until: float
+
+
+class EngineAnswers:
+    """Asks the engine, and keeps what it says for a while; the least recently used go first."""
+
+    def __init__(self, upstream: Sender, clock: Callable[[], float]) -> None:
+        self._upstream = upstream
+        self._clock = clock
+        self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
+        self._kept_bytes = 0
+
+    async def of(self, questions: Sequence[Question]) -> dict[Question, Reply | None]:
+        """The answer to each; None where the engine gave none, which the search itself will tell."""
+        replies = await asyncio.gather(*map(self._answer, questions))
+        return dict(zip(questions, replies, strict=True))
+
+    async def _answer(self, question: Question) -> Reply | None:
+        key = _digest(question)  # not the question itself, which holds credentials
+        kept = self._kept.get(key)
+        if kept is not None and self._clock() < kept.until:
+            self._kept.move_to_end(key)
+            return kept.reply
+        try:
+            reply = await self._upstream.send(question.request, limit_bytes=MAX_ANSWER_BYTES)
+        except (UpstreamError, ReplyTooLargeError):
+            return None
+        if question.holds_s > 0:
+            self._keep(key, _Kept(reply, self._clock() + question.holds_s))
+        return reply
+
+    def _keep(self, key: bytes, kept: _Kept) -> None:
+        self._forget(key)
+        self._kept[key] = kept
+        self._kept_bytes += _size(kept)
+        while len(self._kept) > MAX_ANSWERS or self._kept_bytes > _MAX_KEPT_BYTES:
+            self._forget(next(iter(self._kept)))
+
+    def _forget(self, key: bytes) -> None:
+        gone = self._kept.pop(key, None)
+        self._kept_bytes -= _size(gone) if gone is not None else 0
+
+
+def _size(kept: _Kept) -> int:
+    return len(kept.reply.body) if kept.reply is not None else 0
+
+
+def _digest(question: Question) -> bytes:
+    request = question.request
+    return blake2b(repr((request.method, request.target, request.headers, request.body)).encode()).digest()

@@ -1,0 +1,38 @@
+"""What a reply says of its searches: the value of the control header."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from bridge.headers import skipped
+from bridge.ranking import StageScores
+from connectors.base import Reason
+
+Outcome = Reason | Sequence[StageScores]
+"""Of one search: why it is in first-stage order, or what the stages gave that ordered it."""
+
+
+def told(outcomes: Sequence[Outcome]) -> str:
+    """The control header's value, for one search or several."""
+    if len(outcomes) == 1:
+        (only,) = outcomes
+        return skipped(only) if isinstance(only, Reason) else _applied(only)
+    reasons = Counter(outcome.value for outcome in outcomes if isinstance(outcome, Reason))
+    reranked = len(outcomes) - reasons.total()
+    parts = ["applied" if reranked else "skipped", f"searches={len(outcomes)}", f"reranked={reranked}"]
+    if reasons:
+        parts.append("reasons=" + ",".join(f"{reason}:{count}" for reason, count in reasons.most_common()))
+    return "; ".join(parts)
+
+
+def _applied(stages: Sequence[StageScores]) -> str:
+    """With numbers of texts scored where there are several stages, or some have none."""
+    window, first, last = len(stages[0].scores), stages[0], stages[-1]
+    parts = ["applied", f"window={window}", "model=" + ",".join(quote(stage.model_name) for stage in stages)]
+    if len(stages) > 1 or first.scored < window:
+        parts.append("scored=" + ",".join(str(stage.scored) for stage in stages))
+    if last.cut is not None:
+        parts.append(f"cut={last.cut.value}")
+    return "; ".join(parts)
