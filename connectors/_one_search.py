@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from connectors._dialect import Dialect
 from connectors._search_body import plan_search
 from connectors._search_reply import parse_reply, splice_reply
 from connectors._ways import Planned
@@ -15,7 +16,6 @@ from connectors.base import (
     HitPage,
     Order,
     Page,
-    PassThrough,
     PolicyOf,
     Reply,
     Request,
@@ -23,13 +23,12 @@ from connectors.base import (
 )
 
 
-def plan_one(request: Request, policy_of: PolicyOf, answers: Answers) -> Planned:
-    """The widened search, or why it is left alone."""
-    del answers
+def plan_one(request: Request, policy_of: PolicyOf, answers: Answers, dialect: Dialect) -> Planned:
+    """The widened search, or why it is left alone, or what has to be asked first."""
     indices = indices_of(request.path)
     policy = policy_of(indices)
-    plan = plan_search(request, policy, indices)
-    if isinstance(plan, PassThrough):
+    plan = plan_search(request, policy, indices, answers, dialect)
+    if not isinstance(plan, SearchPlan):
         return plan
     return ExchangePlan(plan.request, (plan,), policy.max_reply_bytes, OneSearch())
 

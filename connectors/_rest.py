@@ -8,6 +8,7 @@ from typing import cast
 
 import msgspec
 
+from connectors._dialect import Dialect
 from connectors._one_search import plan_one, segments
 from connectors._ways import Planned, Planner, Way
 from connectors.base import Answers, ExchangePlan, Order, Page, PassThrough, PolicyOf, Reason, Reply, Request
@@ -26,6 +27,7 @@ class RestConnector:
     """The verbs over the search API that both engines have."""
 
     name: str
+    dialect: Dialect
 
     def is_search(self, method: str, path: str) -> bool:
         """Whether this is one of the ways in."""
@@ -34,7 +36,7 @@ class RestConnector:
     def plan(self, request: Request, policy_of: PolicyOf, answers: Answers) -> Planned:
         """The widened request, or why it is left alone, or what has to be asked first."""
         planner = _planner(request.method, request.path)
-        return planner(request, policy_of, answers) if planner else PassThrough(Reason.BODY_SHAPE)
+        return planner(request, policy_of, answers, self.dialect) if planner else PassThrough(Reason.BODY_SHAPE)
 
     def parse(self, plan: ExchangePlan, reply: Reply) -> Sequence[Page]:
         """The hits of each search, or why they can't be read."""

@@ -15,9 +15,10 @@ from typing import Literal, NamedTuple, TypeGuard
 from urllib.parse import parse_qsl, urlencode
 
 from connectors import _codings, _filter_path, query_text
+from connectors._dialect import Dialect
 from connectors._raw_json import Member, RawJsonError, decode, members, with_members
 from connectors._wildcard import is_pattern, matches
-from connectors.base import PassThrough, Policy, Reason, Request, SearchPlan, TextField
+from connectors.base import Answers, PassThrough, Policy, Questions, Reason, Request, SearchPlan, TextField
 
 DEFAULT_SIZE = 10
 _MAX_INT = 2**31 - 1
@@ -74,8 +75,11 @@ class _DeclinedError(Exception):
         self.reason = reason
 
 
-def plan_search(request: Request, policy: Policy, indices: tuple[str, ...] = ()) -> SearchPlan | PassThrough:
-    """The widened search, or why it is left alone."""
+def plan_search(
+    request: Request, policy: Policy, indices: tuple[str, ...], answers: Answers, dialect: Dialect
+) -> SearchPlan | PassThrough | Questions:
+    """The widened search, or why it is left alone, or what the engine has to be asked first."""
+    del answers, dialect
     if not policy.is_on:
         return PassThrough(Reason.MODE_OFF)
     try:

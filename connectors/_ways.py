@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from connectors._dialect import Dialect
 from connectors.base import (
     Answers,
     ExchangePlan,
@@ -18,7 +19,7 @@ from connectors.base import (
 )
 
 Planned = ExchangePlan | PassThrough | Questions
-Planner = Callable[[Request, PolicyOf, Answers], Planned]
+Planner = Callable[[Request, PolicyOf, Answers, Dialect], Planned]
 
 
 class Way(Protocol):

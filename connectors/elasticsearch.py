@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from connectors._dialect import Dialect
 from connectors._rest import RestConnector, version_of
 
 
@@ -11,6 +12,7 @@ class Elasticsearch(RestConnector):
     """The connector for Elasticsearch."""
 
     name = "elasticsearch"
+    dialect = Dialect()
 
     def identify(self, info: Mapping[str, object]) -> str | None:
         """The version, where ``GET /`` has a version without the name of another distribution."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from connectors._dialect import Dialect
 from connectors._rest import RestConnector, version_of
 
 
@@ -11,6 +12,7 @@ class OpenSearch(RestConnector):
     """The connector for OpenSearch."""
 
     name = "opensearch"
+    dialect = Dialect(has_search_pipelines=True)
 
     def identify(self, info: Mapping[str, object]) -> str | None:
         """The version, where ``GET /`` names the distribution ``opensearch``."""

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from connectors._dialect import Dialect
 from connectors._search_body import plan_search
 from connectors._search_reply import parse_reply
 from connectors.base import HitPage, Policy, Reply, Request, SearchPlan
@@ -17,7 +18,7 @@ QUERY: dict[str, Any] = {"query": {"match": {"title": "quick fox"}}}
 
 def planned(body: Mapping[str, Any] | None = None, query: str = "", policy: Policy | None = None) -> SearchPlan:
     request = Request("POST", "/index/_search" + query, JSON, json.dumps(QUERY | dict(body or {})).encode())
-    plan = plan_search(request, policy or Policy(window=20))
+    plan = plan_search(request, policy or Policy(window=20), (), {}, Dialect())
     assert isinstance(plan, SearchPlan), plan
     return plan
 

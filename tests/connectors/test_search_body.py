@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors._dialect import Dialect
 from connectors._search_body import Restore, plan_search
 from connectors.base import PassThrough, Policy, Reason, Request, SearchPlan, TextField
 
@@ -25,13 +26,13 @@ def request(body: Any = None, query: str = "", headers: tuple[tuple[str, str], .
 
 
 def planned(search: Request, policy: Policy = POLICY) -> SearchPlan:
-    plan = plan_search(search, policy)
+    plan = plan_search(search, policy, (), {}, Dialect())
     assert isinstance(plan, SearchPlan), plan
     return plan
 
 
 def refused(search: Request, policy: Policy = POLICY) -> Reason | None:
-    plan = plan_search(search, policy)
+    plan = plan_search(search, policy, (), {}, Dialect())
     return plan.reason if isinstance(plan, PassThrough) else None
 
 
@@ -285,8 +286,8 @@ def test_the_policy_travels_with_the_plan() -> None:
 def test_any_bytes_have_an_answer(body: bytes, query: bytes) -> None:
     """Whatever bytes stand in body and URL, planning answers and never raises."""
     target = "/_search?" + query.decode("utf-8", "surrogateescape")
-    plan_search(Request("POST", target, JSON, body), POLICY)
-    plan_search(Request("GET", "/_search?q=" + quote(query), (), b""), POLICY)
+    plan_search(Request("POST", target, JSON, body), POLICY, (), {}, Dialect())
+    plan_search(Request("GET", "/_search?q=" + quote(query), (), b""), POLICY, (), {}, Dialect())
 
 
 MEMBERS = st.sampled_from(
@@ -303,7 +304,7 @@ SHAPES = st.recursive(
 def test_any_search_body_has_an_answer(members: dict[str, Any]) -> None:
     """Known members with values of any shape are planned or refused; a plan keeps all but those that it widens."""
     body = MATCH | members
-    plan = plan_search(request(body), POLICY)
+    plan = plan_search(request(body), POLICY, (), {}, Dialect())
     if isinstance(plan, SearchPlan):
         sent = json.loads(plan.request.body)
         assert {key: sent[key] for key in body if key not in {"from", "size", "fields"}} == {
