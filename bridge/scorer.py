@@ -106,20 +106,27 @@ class Scorer:
         if not self._is_running:
             raise ScoringError("the scorer does not run")
         search = self._asked(query_text, texts, instruction, deadline)
-        if search.unread:
-            self._admit(search)
-            try:
-                await asyncio.wait({search.done}, timeout=self._left_s(deadline))
-            finally:
-                self._queue.discard(search)
-                self._count_waiting()
-            if search.done.done():
-                search.done.result()
+        refusal = self._refusal(search) if search.unread else None
+        if search.unread and refusal is None:
+            await self._worked_off(search)
         scores = _prefix(texts, search.scores)
         left_out = any(text and score is None for text, score in zip(texts, scores, strict=True))
         if left_out and len(scores) - scores.count(None) < MIN_SCORED:
-            raise DeadlineError("the deadline passed before any order was known")
+            raise refusal or DeadlineError("the deadline passed before any order was known")
         return scores
+
+    async def _worked_off(self, search: Search) -> None:
+        """Returns when all of a search is scored, or its deadline passed. Raises ``ScoringError``."""
+        self._queue.add(search)
+        self._count_waiting()
+        self._advance()
+        try:
+            await asyncio.wait({search.done}, timeout=self._left_s(search.deadline))
+        finally:
+            self._queue.discard(search)
+            self._count_waiting()
+        if search.done.done():
+            search.done.result()
 
     def _asked(self, query_text: str, texts: Sequence[str], instruction: str, deadline: float) -> Search:
         """The search with the scores that are known; what is not known is unread."""
@@ -142,17 +149,16 @@ class Scorer:
         waiting_tokens = sum(text.tokens for text in unread)
         return Search(query_text, instruction, deadline, scores, places, unread, waiting_tokens=waiting_tokens)
 
-    def _admit(self, search: Search) -> None:
+    def _refusal(self, search: Search) -> ScoringError | None:
+        """Why a search does not get into the queue; None where it may."""
         left_s = self._left_s(search.deadline)
         if left_s is not None and left_s <= 0:
-            raise DeadlineError("the deadline had passed before")
+            return DeadlineError("the deadline had passed before")
         if self._queue.pairs + search.waiting_pairs > self._queue_pairs:
-            raise OverloadedError(f"more than {self._queue_pairs} texts wait to be scored")
+            return OverloadedError(f"more than {self._queue_pairs} texts wait to be scored")
         if left_s is not None and self._waiting_s() > left_s:
-            raise OverloadedError("what waits to be scored takes longer than the deadline allows")
-        self._queue.add(search)
-        self._count_waiting()
-        self._advance()
+            return OverloadedError("what waits to be scored takes longer than the deadline allows")
+        return None
 
     def _left_s(self, deadline: float) -> float | None:
         return None if math.isinf(deadline) else deadline - self._clock()

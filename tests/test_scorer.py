@@ -282,6 +282,23 @@ async def test_a_full_queue_sheds() -> None:
         assert await running.score("", ["e", "f", "g"]) == [1.0, 1.0, 1.0]
 
 
+async def test_what_is_known_is_told_though_the_rest_is_refused() -> None:
+    """Two texts or more whose scores are known give an order, whatever waits for the model."""
+    model = HeldModel()
+    async with scorer(model, limits=Limits(3, 1)) as running:
+        model.go_on(2)
+        assert await running.score("", ["a", "b"]) == [1.0, 1.0]
+        for _ in range(2):
+            await begun(model)
+        waiting = asyncio.create_task(running.score("", ["x", "y", "z"]))
+        await begun(model)
+        assert await running.score("", ["a", "b", "c", "d"]) == [1.0, 1.0, None, None]
+        with pytest.raises(OverloadedError):
+            await running.score("", ["a", "c", "d", "b"])
+        model.go_on(3)
+        assert await waiting == [1.0, 1.0, 1.0]
+
+
 async def test_a_search_that_could_not_be_scored_in_time_is_told_so_at_once() -> None:
     """Behind more than the model does within the deadline, a client gets the engine's page now and not in a while."""
     async with timed(batch_tokens=4) as (running, _, clock):

@@ -166,4 +166,4 @@ def _wanted(folder: Path, whole: str, encoder: str) -> str:
         modules = json.loads((folder / "modules.json").read_bytes())
     except (OSError, ValueError):
         return whole  # none, or broken, which is said when it is loaded
-    return encoder if isinstance(modules, list) and len(modules) > 1 else whole
+    return encoder if encoder and isinstance(modules, list) and len(modules) > 1 else whole

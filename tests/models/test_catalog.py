@@ -77,6 +77,16 @@ def test_long_context_reads_more_of_a_text(tmp_path: Path) -> None:
     assert len(tokens.shared) + len(tokens.own) == 32_768
 
 
+def test_a_causal_model_may_be_described_by_modules(tmp_path: Path) -> None:
+    """sentence-transformers lists a causal reranker in two modules, which stand for the one model all the same."""
+    folder = make_qwen2(tmp_path / "listed")
+    kinds = ("Transformer", "LogitScore")
+    modules = [{"idx": place, "name": str(place), "path": "", "type": kind} for place, kind in enumerate(kinds)]
+    (folder / "modules.json").write_text(json.dumps(modules))
+    model = load(str(folder), device="cpu")
+    assert len(model.score(model.read("a", ["b"]))) == 1
+
+
 def test_a_hub_id_is_loaded_from_the_cache_of_the_hub(hub_cache: Path, deberta_folder: Path) -> None:
     """What was fetched once needs no hub again, and the model keeps the name that the user gave."""
     repository = hub_cache / f"models--{BASE_V1.replace('/', '--')}"
