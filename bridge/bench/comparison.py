@@ -62,7 +62,7 @@ def loaded(systems: Sequence[System], task: Mapping[str, Any], setting: Setting,
             try:
                 python = python_of(system.environment, setting.cache) if system.environment else OWN_PYTHON
                 process = stack.enter_context(SystemProcess(python))
-                precision = system.precision or setting.precision
+                precision = system.precision_on(setting.device, setting.precision)
                 own = {"system": system.worker, "precision": precision, "device": setting.device}
                 answer = process.load({**task, **own, "threads": setting.threads})
                 process.score(task["calibration"][0][0], _warm_up(task["calibration"]))

@@ -21,7 +21,14 @@ class System:
     families: tuple[Family, ...] = ("v1", "v2")
     precision: str | None = None
     """None: bfloat16 on CUDA and float32 on the CPU, or what the command line says."""
+    cpu_precision: str | None = None
+    """What it computes in on the CPU, whatever it is asked for."""
     is_for_cpu_alone: bool = False
+
+    def precision_on(self, device: str, wanted: str) -> str:
+        """What it computes in on a device."""
+        own = self.cpu_precision if device == "cpu" else None
+        return self.precision or own or wanted
 
     @property
     def is_ours(self) -> bool:
@@ -34,7 +41,7 @@ BRIDGE_INT8 = System("bridge, int8", "bridge", None, precision="int8", is_for_cp
 REFERENCES = {
     system.name: system
     for system in (
-        System("mxbai-rerank", "mxbai-rerank", MXBAI),
+        System("mxbai-rerank", "mxbai-rerank", MXBAI, cpu_precision="float32"),
         System("cross-encoder", "cross-encoder", SENTENCE_TRANSFORMERS),
         System("cross-encoder-onnx", "onnx", BACKENDS, ("v1",), "float32", is_for_cpu_alone=True),
         System("cross-encoder-onnx-int8", "onnx", BACKENDS, ("v1",), "int8", is_for_cpu_alone=True),
