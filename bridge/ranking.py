@@ -4,7 +4,8 @@ A window is scored in one stage or several, each of which scores what stood best
 by the last stage, then by the stage before it what that one left out, and so on; behind it stands what no stage scored,
 in first-stage order, and then the tail. Each stage goes by its model, or by its model and the first stage together.
 Ties keep first-stage order. The ``_score`` values written fall all the way down and depend on the window alone, never
-on the page, so that pages agree with each other.
+on the page, so that pages agree with each other. ``bridge.guards`` says which hits are kept from falling, and a pinned
+hit keeps the engine's score, which tells clients that it is one.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from bridge.guards import UNGUARDED, Guards, guarded, organic
 from connectors.base import RankedHit, Reason
 
 Ranking = Literal["model", "blend", "rrf"]
@@ -29,6 +31,17 @@ class Rule(NamedTuple):
     blend_weight: float = 1.0
     """Weight of the model in ``blend``, from 0 to 1; the first stage has the rest."""
 
+    def keeping(self, first_stage_weight: float) -> Rule:
+        """The rule with at least this weight, from 0 to 1, for the first stage; ``rrf`` is left, which has a half."""
+        if self.ranking == "rrf" or not first_stage_weight:
+            return self
+        weight = self.blend_weight if self.ranking == "blend" else 1.0
+        return Rule("blend", min(weight, 1.0 - first_stage_weight))
+
+
+Extent = tuple[int, int]
+"""Where a passage of a text begins and ends, in characters."""
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -40,6 +53,10 @@ class Window:
     first_stage_scores: tuple[float, ...]
     """Of the same hits."""
     instruction: str = ""
+    scoring: str = ""
+    """Which of the configured ways to score is meant."""
+    first_stage_weight: float = 0.0
+    """What the first stage keeps of the order at least, from 0 to 1, in every stage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +71,8 @@ class StageScores:
     """From when the texts were handed to the stage until it was done."""
     cut: Reason | None = None
     """Why it scored less than it was given; None where it scored every text."""
+    passages: tuple[Extent | None, ...] = ()
+    """The passage of each text that its score is of, None where it is the whole text; empty: whole texts alone."""
 
     @property
     def scored(self) -> int:
@@ -61,17 +80,24 @@ class StageScores:
         return len(self.scores) - self.scores.count(None)
 
 
-def order(first_stage_scores: Sequence[float], stages: Sequence[StageScores]) -> list[RankedHit]:
-    """All hits, best first, with the scores to write: the window in (1, 2), the tail in (0, 1).
+def order(
+    first_stage_scores: Sequence[float], stages: Sequence[StageScores], guards: Guards = UNGUARDED
+) -> list[RankedHit]:
+    """All hits, best first, with the scores to write: the window in (1, 2), the tail in (0, 1), pinned hits their own.
 
     ``first_stage_scores`` are those of window and tail; ``stages`` are one or more, in the order in which they scored.
     The result has one entry for each first-stage score.
     """
-    window = len(stages[0].scores)
-    tail = range(window, len(first_stage_scores))
+    size = len(stages[0].scores)
+    by_model = _in_bands(_groups(organic(first_stage_scores, guards.pinned), stages))
+    places = guarded([index for index, _ in by_model], guards)
+    scores = _falling([score for _, score in by_model])
     return [
-        *_falling(_in_bands(_groups(first_stage_scores, stages))),
-        *(RankedHit(index, _squeezed(first_stage_scores[index])) for index in tail),
+        *(
+            RankedHit(index, first_stage_scores[index] if index in guards.pinned else score)
+            for index, score in zip(places, scores, strict=True)
+        ),
+        *(RankedHit(index, _squeezed(first_stage_scores[index])) for index in range(size, len(first_stage_scores))),
     ]
 
 
@@ -157,13 +183,13 @@ def _squeezed(score: float) -> float:
     return min((1.0 + max(score, 0.0)) / (2.0 + max(score, 0.0)), 1.0 - _STEP)
 
 
-def _falling(window: Sequence[tuple[int, float]]) -> list[RankedHit]:
-    """The window with scores strictly inside (1, 2), each a step or more below the one before it."""
+def _falling(window: Sequence[float]) -> list[float]:
+    """The window's scores strictly inside (1, 2), each a step or more below the one before it."""
     room = len(window)
-    hits: list[RankedHit] = []
+    falling: list[float] = []
     ceiling = 2.0
-    for place, (index, score) in enumerate(window):
+    for place, score in enumerate(window):
         lowest = 1.0 + (room - place) * _STEP  # leaves a step for each hit that follows
         ceiling = max(min(score, ceiling - _STEP), lowest)
-        hits.append(RankedHit(index, ceiling))
-    return hits
+        falling.append(ceiling)
+    return falling

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 Headers = tuple[tuple[str, str], ...]
 """Header fields in the order of the wire, names as they were written."""
@@ -156,6 +156,15 @@ class TextField:
     """Characters of this field that are read; None reads all of them."""
 
 
+class KeepTop(NamedTuple):
+    """How far the first stage's best hits may fall."""
+
+    first: int
+    """So many of them are kept."""
+    within: int
+    """The lowest rank, from 1, that they may fall to."""
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What the configuration wants for the index that a search names."""
@@ -170,6 +179,13 @@ class Policy:
     instruction: str = ""
     """What relevance means here, for models that know instructions."""
     score_policy: ScorePolicy = "replace"
+    long_documents: LongDocuments = "truncate"
+    """What a model reads of a text that is longer than what it reads at once."""
+    exact_fields: tuple[str, ...] = ()
+    """A hit stays on top where one of these fields is the query text."""
+    keep_top: KeepTop | None = None
+    boost_weight: float = 0.0
+    """Share of the first stage in the order of searches that raise documents by more than words, from 0 to 1."""
     max_text_chars: int = 20_000
     """Characters of one hit's text that are kept: no model here reads more."""
     max_body_bytes: int = 1 << 20
@@ -184,6 +200,10 @@ class Candidate:
 
     text: str
     """Empty where the hit has none of the fields that are read."""
+    is_pinned: bool = False
+    """Whether the engine was told to put it where it stands."""
+    is_exact: bool = False
+    """Whether one of the policy's ``exact_fields`` is the query text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +223,8 @@ class SearchPlan:
     """What was wanted for its indices."""
     indices: tuple[str, ...] = ()
     """The names and patterns that it searches; none means all of them."""
+    has_boosts: bool = False
+    """Whether it raises documents by more than words: by popularity, freshness, a script."""
     restore: object = None
     """The connector's own notes on what to strip from the reply again."""
 
