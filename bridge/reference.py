@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,7 +17,7 @@ from bridge.config_sources import ENVIRONMENT_PREFIX
 from bridge.headers import MAX_INSTRUCTION_CHARS
 from connectors import reasons
 from connectors.base import Reason
-from connectors.query_text import AUTOCOMPLETION, COMPOUND, FULL_TEXT
+from connectors.query_text import CLAUSE_KINDS, QueryText, manual_page, read
 
 _MADE = "<!-- Made by scripts/docs from the code; change it there. -->\n"
 _FLAGS = ("upstream", "engine", "listen", "model", "device", "precision", "window", "mode")
@@ -99,11 +100,13 @@ reaches the engine.
 
 ## Where the user's words are found
 
-In these queries: {full_text}, and in the URL parameter `q`. In these only beside others, since they complete what is
-being typed: {autocompletion}.
+In the scoring part of the query, and in the URL parameter `q`. What stands in the `filter` or `must_not` of a `bool` is
+never read. Of several texts the longest is taken; equal ones count once, with the fields of all. Beside or instead of
+the query, `knn`, `sub_searches` and a `retriever` tree are read alike.
 
-Inside of {compound}. What stands in the `filter` or `must_not` of a `bool` is never read. Of several texts the longest
-is taken.
+| clause | such as | words and fields, or the reason to pass through |
+| --- | --- | --- |
+{clauses}
 
 ## What the model reads of a hit
 
@@ -188,11 +191,17 @@ def _what_is_reranked() -> str:
     return _WHAT_IS_RERANKED.format(
         made=_MADE,
         instruction_chars=MAX_INSTRUCTION_CHARS,
-        full_text=_code(FULL_TEXT),
-        autocompletion=_code(AUTOCOMPLETION),
-        compound=", ".join(f"`{kind}` ({_code(keys)})" for kind, keys in COMPOUND.items()),
+        clauses="\n".join(map(_clause_row, CLAUSE_KINDS)),
         reasons="\n\n".join(_reason_table(title, group) for title, group in _GROUPS.items()),
     )
+
+
+def _clause_row(name: str) -> str:
+    kind = CLAUSE_KINDS[name]
+    meant = read({name: kind.example})
+    where = (f" in {_code(meant.fields)}" if meant.fields else "") if isinstance(meant, QueryText) else ""
+    said = f"{meant.text}{where}" if isinstance(meant, QueryText) else f"reason `{meant}`"
+    return f"| [`{name}`]({manual_page(kind)}) | `{json.dumps(kind.example)}` | {said} |"
 
 
 def _code(names: Iterable[str]) -> str:

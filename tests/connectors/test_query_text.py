@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.base import Reason
-from connectors.query_text import AUTOCOMPLETION, COMPOUND, FULL_TEXT, MAX_DEPTH, QueryText, read, read_query_string
+from connectors.query_text import CLAUSE_KINDS, MAX_DEPTH, QueryText, read, read_query_string
 
 TITLE = {"match": {"title": "quick fox"}}
 FOUND = QueryText("quick fox", ("title",))
@@ -101,8 +101,8 @@ def test_the_words_of_a_query(query: Any, expected: QueryText) -> None:
         ({"more_like_this": {"like": "quick fox"}}, Reason.MORE_LIKE_THIS),
         ({"bool": {"must": {"more_like_this": {"like": "quick fox"}}}}, Reason.MORE_LIKE_THIS),
         ({"knn": {"vector": {"vector": [1], "k": 2}}}, Reason.VECTOR_SEARCH),
-        ({"neural": {"vector": {"query_text": "quick fox"}}}, Reason.VECTOR_SEARCH),
-        ({"hybrid": {"queries": [TITLE]}}, Reason.VECTOR_SEARCH),
+        ({"neural": {"vector": {"query_image": "aGk="}}}, Reason.VECTOR_SEARCH),
+        ({"hybrid": {"queries": [{"knn": {"vector": {"vector": [1], "k": 2}}}]}}, Reason.VECTOR_SEARCH),
     ],
 )
 def test_a_query_without_words_has_a_reason(query: Any, reason: Reason) -> None:
@@ -136,9 +136,7 @@ def test_the_words_of_the_url(query: str, default_field: str | None, expected: Q
     assert read_query_string(query, default_field) == expected
 
 
-KINDS = st.sampled_from(
-    [*FULL_TEXT, *AUTOCOMPLETION, *COMPOUND, "knn", "query", "fields", "type", "must", "should", "queries", "positive"]
-)
+KINDS = st.sampled_from([*CLAUSE_KINDS, "query", "fields", "type", "must", "should", "queries", "positive"])
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=6),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KINDS | st.text(max_size=3), inner, max_size=4),
