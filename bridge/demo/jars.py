@@ -46,7 +46,7 @@ def fetch(name: str, coordinates: str, report: Callable[[str], None]) -> tuple[P
     except Exception as error:  # jgo lets through whatever its HTTP, XML and zip libraries raise
         raise EngineStartError(
             f"the jars of {name} can't be had: {type(error).__name__}: {error}\n"
-            "They come from the Maven repository once (about 90 MB) and are kept in ~/.m2 and ~/.cache/jgo. "
+            "They come from the Maven repository once (45 to 90 MB) and are kept in ~/.m2 and ~/.cache/jgo. "
             "Check the network (a proxy is set with HTTPS_PROXY), or give a running engine with --upstream."
         ) from error
     return tuple(environment.all_jars)

@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,9 @@ from typing import Any
 import pytest
 
 from bridge.demo import engine as engine_module
-from bridge.demo.engine import OPENSEARCH, Engine, Program, Recipe, running_opensearch, start
+from bridge.demo.engine import Engine, running_elasticsearch, running_opensearch, start
 from bridge.demo.ports import reserve_port
+from bridge.demo.recipes import ELASTICSEARCH_9, OPENSEARCH, Program, Recipe
 from bridge.errors import EngineStartError
 
 GONE_TIMEOUT_S = 20.0
@@ -43,12 +46,18 @@ def parent_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
-def test_running_engine_answers_searches(opensearch_url: str) -> None:
-    """The session's engine is OpenSearch 3.5.0, in the allowed range of ports, and finds what it was given."""
-    assert ask(opensearch_url)["version"]["number"] == "3.5.0"
-    assert int(opensearch_url.rpartition(":")[2]) in range(9202, 9300)
-    ask(f"{opensearch_url}/engine-test/_doc/1?refresh=true", {"title": "a running dog"})
-    found = ask(f"{opensearch_url}/engine-test/_search", {"query": {"match": {"title": "dog"}}})
+@pytest.mark.parametrize(
+    ("url", "version"),
+    [("opensearch_url", "3.5.0"), ("elasticsearch9_url", "9.5.3"), ("elasticsearch7_url", "7.10.2")],
+)
+def test_running_engine_answers_searches(url: str, version: str, request: pytest.FixtureRequest) -> None:
+    """Each of the session's engines has its version, is in the allowed range of ports, and finds what it was given."""
+    url = request.getfixturevalue(url)
+    (node,) = ask(f"{url}/_nodes/_local/http")["nodes"].values()
+    assert node["version"] == version
+    assert int(url.rpartition(":")[2]) in range(9202, 9300)
+    ask(f"{url}/engine-test/_doc/1?refresh=true", {"title": "a running dog"})
+    found = ask(f"{url}/engine-test/_search", {"query": {"match": {"title": "dog"}}})
     assert [hit["_id"] for hit in found["hits"]["hits"]] == ["1"]
 
 
@@ -67,11 +76,14 @@ def test_interrupt_leaves_no_process_and_no_temporary_data() -> None:
     assert said[-1].startswith("starting OpenSearch 3.5.0 on port 92")
 
 
-def test_data_in_a_given_directory_outlives_the_engine(tmp_path: Path) -> None:
+@pytest.mark.parametrize("running", [running_opensearch, running_elasticsearch])
+def test_data_in_a_given_directory_outlives_the_engine(
+    running: Callable[..., AbstractContextManager[Engine]], tmp_path: Path
+) -> None:
     """What was indexed into a given directory is found again by the next engine, at its first search."""
-    with running_opensearch(tmp_path) as engine:
+    with running(data=tmp_path) as engine:
         ask(f"{engine.url}/kept/_doc/1", {"title": "still here"})
-    with running_opensearch(tmp_path) as engine:
+    with running(data=tmp_path) as engine:
         assert ask(f"{engine.url}/kept/_search")["hits"]["total"]["value"] == 1
 
 
@@ -95,12 +107,13 @@ def test_engine_ends_with_its_owner() -> None:
     assert not Path(data).exists()
 
 
-def test_engine_that_dies_on_start_says_why() -> None:
+@pytest.mark.parametrize("recipe", [OPENSEARCH, ELASTICSEARCH_9])
+def test_engine_that_dies_on_start_says_why(recipe: Recipe) -> None:
     """A node that refuses its settings is an error with the last lines of its log, and leaves no data."""
     with pytest.raises(
         EngineStartError, match=r"ended while it was starting(?s:.)*unknown setting \[no.such.setting\]"
     ):
-        start(OPENSEARCH, None, lambda _: None, {"no.such.setting": "1"})
+        start(recipe, None, lambda _: None, {"no.such.setting": "1"})
 
 
 def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
