@@ -13,6 +13,7 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from connectors import _lucene
+from connectors._lucene_simple import flags_of, simple_query_string
 from connectors.base import Reason
 
 Fields = tuple[str, ...]
@@ -99,7 +100,7 @@ def _query_string(body: Body) -> Iterator[Found]:
     query = body.get("query")
     if isinstance(query, str):
         named = _names(body.get("fields")) or _names(body.get("default_field"))
-        yield in_query_string(query, named, body.get("type"))
+        yield in_query_string(_lucene.escaped(query) if body.get("escape") is True else query, named, body.get("type"))
 
 
 def in_query_string(query: str, default_fields: Fields, match_type: object = None) -> Found:
@@ -115,7 +116,8 @@ def _simple_query_string(body: Body) -> Iterator[Found]:
     query = body.get("query")
     if isinstance(query, str):
         fields = _names(body.get("fields"))
-        yield Found(_lucene.simple_query_string(query).text, fields, _standing(fields))
+        text = simple_query_string(query, flags_of(body.get("flags")))
+        yield Found(text, fields, _standing(fields))
 
 
 def _vector_text(*path: str) -> Callable[[Body], Iterator[Found]]:

@@ -1,8 +1,10 @@
-"""The user's words in the query syntaxes of ``query_string`` and ``simple_query_string``.
+"""The user's words in the query syntax of ``query_string`` and the URL parameter ``q``.
 
 Operators, field prefixes, boosts, fuzziness, wildcards, ranges, regular expressions and escapes are taken out the way
-the engines read them; what is negated is left out. Source: "Query string query" and "Simple query string query",
-Elasticsearch 8 and OpenSearch 2 manuals.
+the engines read them; what is negated is left out. What the engines refuse (unbalanced quotes and parentheses) is read
+as far as it goes: their error goes back to the client. Sources: "Query string query", Elasticsearch 7.17 to 9 and
+OpenSearch 1.3 to 3 manuals; the grammar ``QueryParser.jj`` of Lucene 8 to 10; ``QueryStringQueryParser`` of
+Elasticsearch 7 for ``_exists_`` and comparisons.
 """
 
 from __future__ import annotations
@@ -10,32 +12,33 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+_SPACES = " \\t\\n\\r\\u3000"
+_MARKS = r"!():^\[\]\"{}~\\/"
+_INNER = rf"(?: \\. | [^{_SPACES}{_MARKS}] )"  # of a term, wildcards with it
+
 _TOKEN = re.compile(
-    r"""
-      (?P<term> (?: \\. | [^\s"()\[\]{}:^~\\/!&|+-] ) (?: \\. | [^\s"()\[\]{}:^~\\] )* )
+    rf"""
+      (?P<term> (?: \\. | [^{_SPACES}{_MARKS}+-] ) {_INNER}* )
     | (?P<phrase> "(?: \\. | [^"\\] )*"? )
-    | (?P<regex> /(?: \\. | [^/\\] )+/ )
-    | (?P<range> [\[{] [^\]}]* [\]}]? )
-    | (?P<boost> [\^~] [\d.]* )
-    | (?P<operator> && | \|\| | [!+|&/\\-] )
+    | (?P<regex> /(?: \\/ | [^/] )*/ )
+    | (?P<range> [\[{{] (?> "(?: \\" | [^"] )*" | [^\]}}"] )* [\]}}]? )
+    | (?P<boost> \^ (?: \d+ (?: \. \d+ )? )? | ~ {_INNER}* )
+    | (?P<bare> [+!-] [{_SPACES}] )
+    | (?P<operator> [+!-] )
     | (?P<open> \( )
     | (?P<close> \) )
-    | (?P<colon> : [<>]?=? )
-    | (?P<space> \s+ )
+    | (?P<colon> : )
+    | (?P<space> [{_SPACES}]+ )
     | (?P<other> . )
     """,
     re.VERBOSE | re.DOTALL,
 )
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+"""In the order of the grammar's choice: ``a-b``, ``a&b`` and ``a&&b`` are terms, ``- b`` is a lone minus and a term."""
+_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|(.))", re.DOTALL)
 _WILDCARDS = re.compile(r"[*?]+")
+_SPECIAL = re.compile(r"[\\+\-!():^\[\]\"{}~*?|&/]")
 _BINARY = frozenset({"AND", "OR", "&&", "||"})
 _NEGATIONS = frozenset({"NOT", "!", "-"})
-
-_SIMPLE_TOKEN = re.compile(
-    r'(?P<phrase>"(?:\\.|[^"\\])*"?)|(?P<slop>~\d*)|(?P<operator>[+|()])|(?P<negation>-(?=[^\s]))'
-    r"|(?P<space>\s+)|(?P<term>(?:\\.|[^\s\"+|()~\\])(?:\\.|[^\s\"|()~\\])*)|(?P<other>.)",
-    re.DOTALL,
-)
 
 
 class Words(NamedTuple):
@@ -50,7 +53,7 @@ class Words(NamedTuple):
 
 
 class _Group(NamedTuple):
-    is_negated: bool
+    is_left_out: bool
     field: str | None
 
 
@@ -64,14 +67,20 @@ def query_string(query: str) -> Words:
     return _QueryString(query).read()
 
 
+def escaped(query: str) -> str:
+    """The query with every mark of the syntax taken literally, as the parameter ``escape`` of ``query_string`` asks."""
+    return _SPECIAL.sub(r"\\\g<0>", query)
+
+
 class _QueryString:
     """One pass over the tokens, with a stack of the groups that are open."""
 
     def __init__(self, query: str) -> None:
-        self._tokens = [_Token(match.lastgroup or "other", match.group()) for match in _TOKEN.finditer(query)]
+        tokens = (_Token(match.lastgroup or "other", match.group()) for match in _TOKEN.finditer(query))
+        self._tokens = [token for token in tokens if token.kind != "space"]
         self._words: list[str] = []
         self._fields: list[str | None] = []
-        self._groups = [_Group(is_negated=False, field=None)]
+        self._groups = [_Group(is_left_out=False, field=None)]
         self._next = self._groups[0]
 
     def read(self) -> Words:
@@ -84,10 +93,11 @@ class _QueryString:
 
     def _step(self, index: int) -> int:
         token = self._tokens[index]
-        if token.kind == "term" and self._kind(index + 1) == "colon":
-            return self._open_field(index)
         if token.text in _NEGATIONS:
-            self._next = self._next._replace(is_negated=True)
+            self._next = self._next._replace(is_left_out=True)
+        elif token.kind == "term" and self._kind(index + 1) == "colon":
+            self._open_field(_unescaped(token.text))
+            return index + 2
         elif token.kind == "open":
             self._groups.append(self._next)
         elif token.kind == "close":
@@ -95,23 +105,20 @@ class _QueryString:
         elif token.kind == "phrase":
             self._add(_unescaped(token.text.strip('"')))
         elif token.kind == "term" and token.text not in _BINARY:
-            self._add(_WILDCARDS.sub(" ", _unescaped(token.text)))
-        elif token.kind in {"regex", "range"}:
+            self._add(_without_wildcards(token.text))
+        elif token.kind in {"regex", "range", "bare"}:
             self._next = self._groups[-1]
         return index + 1
 
-    def _open_field(self, index: int) -> int:
-        """Notes the field of what follows; a comparison or ``_exists_`` is no text, and is passed over."""
-        name = _unescaped(self._tokens[index].text)
-        if name == "_exists_" or self._tokens[index + 1].text != ":":
-            self._next = self._groups[-1]
-            return index + 3
-        self._next = self._next._replace(field=name)
-        return index + 2
+    def _open_field(self, name: str) -> None:
+        """Notes the field of what follows; ``_exists_`` is followed by the name of a field."""
+        left_out = self._next.is_left_out or name == "_exists_"
+        self._next = _Group(is_left_out=left_out, field=name)
 
     def _add(self, text: str) -> None:
         words = _words(text)
-        if words and not self._next.is_negated:
+        is_comparison = self._next.field is not None and text[:1] in {"<", ">"}
+        if words and not is_comparison and not self._next.is_left_out:
             self._words += words
             self._fields.append(self._next.field)
         self._next = self._groups[-1]
@@ -125,31 +132,18 @@ class _QueryString:
         return self._tokens[index].kind if index < len(self._tokens) else "end"
 
 
-def simple_query_string(query: str) -> Words:
-    """The words of a ``simple_query_string`` query; it has no field prefixes."""
-    words: list[str] = []
-    groups = [False]
-    is_negated = False
-    for match in _SIMPLE_TOKEN.finditer(query):
-        kind, text = match.lastgroup, match.group()
-        if kind == "negation":
-            is_negated = True
-        elif text == "(":
-            groups.append(is_negated)
-        elif text == ")":
-            groups = groups[:-1] or [False]
-            is_negated = groups[-1]
-        elif kind in {"phrase", "term"}:
-            if not is_negated:
-                words += _words(_unescaped(text.strip('"') if kind == "phrase" else text.rstrip("*")))
-            is_negated = groups[-1]
-    return Words(" ".join(words), (), bool(words))
-
-
 def _words(text: str) -> list[str]:
     """The parts between spaces that have a letter or digit."""
     return [word for word in text.split() if any(character.isalnum() for character in word)]
 
 
+def _without_wildcards(term: str) -> str:
+    """A term's text, with spaces for the wildcards that are not escaped."""
+    parts = re.split(r"(\\.)", term, flags=re.DOTALL)
+    return _unescaped("".join(part if part[:1] == "\\" else _WILDCARDS.sub(" ", part) for part in parts))
+
+
 def _unescaped(text: str) -> str:
-    return _ESCAPE.sub(r"\1", text)
+    plain = _ESCAPE.sub(lambda match: chr(int(match[1], 16)) if match[1] else match[2], text)
+    # Two escapes may be the halves of one character; a half alone is none.
+    return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if r"\u" in text else plain
