@@ -9,6 +9,7 @@ from typing import cast
 import msgspec
 
 from connectors._dialect import Dialect
+from connectors._msearch import plan_msearch
 from connectors._one_search import plan_one, segments
 from connectors._ways import Planned, Planner, Way
 from connectors.base import Answers, ExchangePlan, Order, Page, PassThrough, PolicyOf, Reason, Reply, Request
@@ -19,6 +20,9 @@ _ROUTES: Mapping[tuple[str, ...], tuple[frozenset[str], Planner]] = {
     (_INDEX, "_search"): (_READS, plan_one),
     (_INDEX, _INDEX, "_search"): (_READS, plan_one),  # with a mapping type, as versions before 8 have it
     ("_search",): (_READS, plan_one),
+    (_INDEX, "_msearch"): (_READS, plan_msearch),
+    (_INDEX, _INDEX, "_msearch"): (_READS, plan_msearch),
+    ("_msearch",): (_READS, plan_msearch),
 }
 """Segments of a path -> its methods, and what plans it. None fits ``/index/_doc/_search``, which writes a document."""
 

@@ -22,7 +22,7 @@ _BAD_REQUEST = 400
 _STRUGGLING = frozenset({429, *range(500, 600)})
 # Both engines, every version since 2.1: QueryPhase or DefaultSearchContext, "Result window is too large".
 _WINDOW_LIMIT = re.compile(rb"from \+ size must be less than or equal to: \[(\d{1,10})\]")
-_STRUGGLES = ("rejected_execution_exception", "circuit_breaking_exception", "no_shard_available_action_exception")
+STRUGGLES = ("rejected_execution_exception", "circuit_breaking_exception", "no_shard_available_action_exception")
 _MAX_SCORE = 2.0**128  # the engines' scores are 32-bit floats
 
 
@@ -135,7 +135,7 @@ def _is_the_engines_own(failure: object) -> bool:
     """Whether a shard fails whatever is asked of it. Others may object to the wider page or the fields added."""
     reason = failure.get("reason") if isinstance(failure, dict) else None
     kind = reason.get("type") if isinstance(reason, dict) else None
-    return isinstance(kind, str) and kind.endswith(_STRUGGLES)
+    return isinstance(kind, str) and kind.endswith(STRUGGLES)
 
 
 def _take_apart(body: bytes) -> _Parts:

@@ -55,7 +55,7 @@ BY_THE_BRIDGE: Mapping[Reason, str] = {
     Reason.DEADLINE: "Scoring took, or would have taken, longer than `score_timeout_s`: fewer than two hits "
     "were scored.",
     Reason.OVERLOADED: "More than `queue_limit_pairs` texts wait to be scored, or more than the model can score within "
-    "`score_timeout_s`.",
+    "`score_timeout_s`; or the search is behind the hundredth of its `_msearch`.",
     Reason.MODEL_FAILED: "The model raised an error, or gave scores that are no numbers.",
     Reason.INTERNAL: "A mistake in the bridge; its log says where.",
 }

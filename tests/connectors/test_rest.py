@@ -44,7 +44,11 @@ REFUSED = (
         ("POST", "/a/b/c/_search", False),
         ("POST", "/_search/scroll", False),
         ("POST", "/_search/template", False),
-        ("POST", "/index/_msearch", False),
+        ("GET", "/_msearch", True),
+        ("POST", "/index/_msearch", True),
+        ("POST", "/a,b/type/_msearch", True),
+        ("PUT", "/_msearch", False),
+        ("POST", "/index/_doc/_msearch", False),
         ("POST", "/_search/_search", False),
     ],
 )

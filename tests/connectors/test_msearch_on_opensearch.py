@@ -1,0 +1,194 @@
+"""A real OpenSearch answers each request of several searches twice: directly, and widened, then spliced."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from connectors.base import (
+    ExchangePlan,
+    HitPage,
+    Order,
+    Page,
+    PassThrough,
+    Policy,
+    Question,
+    Questions,
+    RankedHit,
+    Reason,
+    Reply,
+    Request,
+    SearchPlan,
+)
+from connectors.opensearch import OpenSearch
+from tests.connectors.small_engine import OK, SmallEngine, content
+
+POLICY = Policy(window=15)
+MATCH: dict[str, Any] = {"query": {"match": {"title": "quick fox"}}}
+NDJSON = ("Content-Type", "application/x-ndjson")
+
+
+@dataclass(frozen=True)
+class Several:
+    """A widened request for several searches, and the engine's reply to it."""
+
+    plan: ExchangePlan
+    pages: Sequence[Page]
+    reply: Reply
+
+    def splice(self, orders: Sequence[Order | None] | None = None) -> Reply:
+        return OpenSearch().splice(self.plan, self.pages, self.reply, orders or [None] * len(self.pages))
+
+
+def bridged(engine: SmallEngine, request: Request) -> Several | PassThrough:
+    """What the exchange does up to the ranking."""
+    connector = OpenSearch()
+    answers: dict[Question, Reply | None] = {}
+    while isinstance(plan := connector.plan(request, lambda _: POLICY, answers), Questions):
+        answers |= {question: engine.send(question.request) for question in plan.questions}
+    if isinstance(plan, PassThrough):
+        return plan
+    reply = engine.send(plan.request)
+    pages = connector.parse(plan, reply)
+    failed = [place for place, page in enumerate(pages) if isinstance(page, PassThrough)]
+    failed = [place for place in failed if isinstance(plan.searches[place], SearchPlan)]
+    if failed:
+        again = connector.repeat(plan, failed)
+        if again is None:
+            return PassThrough(Reason.ENGINE_ERROR)
+        reply = connector.merged(plan, reply, failed, engine.send(again))
+    return Several(plan, pages, reply)
+
+
+def msearch(items: Sequence[tuple[Any, Any]], target: str = "/_msearch", *headers: tuple[str, str]) -> Request:
+    """Items are JSON, or bytes that are sent as they are."""
+    lines = (part if isinstance(part, bytes) else json.dumps(part).encode() for item in items for part in item)
+    return Request("POST", target, headers or (NDJSON,), b"".join(line + b"\n" for line in lines))
+
+
+def both(engine: SmallEngine, request: Request) -> tuple[Reply, Several]:
+    several = bridged(engine, request)
+    assert isinstance(several, Several), several
+    direct = engine.send(request)
+    assert direct.status == OK, direct.body
+    return direct, several
+
+
+ODD = {"index": "odd"}
+MIXED: list[tuple[Any, Any]] = [
+    (ODD, MATCH),
+    (ODD, MATCH | {"size": 0, "aggs": {"x": {"terms": {"field": "tags"}}}}),
+    ({"index": "nosuch"}, MATCH),
+    ({"index": ["odd", "nosuch"], "ignore_unavailable": True}, MATCH | {"from": 3, "size": 4}),
+    (ODD, {"query": {"match": {"n": "fox"}}}),
+    ({"index": "narrow"}, MATCH | {"size": 2}),
+    ({"index": "odd", "search_type": "dfs_query_then_fetch", "preference": "_local"}, MATCH | {"_source": ["n"]}),
+    (ODD, MATCH | {"sort": ["n"]}),
+    ({"index": "shards-*", "expand_wildcards": "open", "request_cache": True}, MATCH | {"_source": False}),
+    ({"index": "both", "routing": "7", "allow_partial_search_results": True}, MATCH),
+    ({"index": "sourceless"}, MATCH),
+    ({"index": "empty", "ccs_minimize_roundtrips": False}, MATCH),
+    (ODD, {"query": {"match_all": {}}}),
+]
+
+
+@pytest.mark.parametrize(
+    ("items", "target"),
+    [
+        ([(ODD, MATCH)], "/_msearch"),
+        ([({}, MATCH), (b"", MATCH)], "/odd/_msearch"),
+        ([({}, MATCH), (ODD, MATCH | {"size": 3})], "/shards-1,shards-2/_msearch?pretty"),
+        (MIXED, "/_msearch"),
+        (MIXED, "/_msearch?pretty&typed_keys&max_concurrent_searches=2"),
+        (MIXED[:4], "/_msearch?rest_total_hits_as_int=true&search_type=query_then_fetch"),
+        ([(b'{"index":"odd"}\r', b'{"query":{"match":{"title":"fox"}}}\r'), (b"", b'{"size":0}')], "/_msearch"),
+        ([(ODD, MATCH), (b'{"index":"odd"}', b"{}")] * 25, "/_msearch"),
+        ([(ODD, MATCH | {"from": start}) for start in range(14)] * 4, "/_msearch"),
+    ],
+)
+@pytest.mark.parametrize("coding", ["identity", "gzip"])
+def test_every_response_is_the_engines(engine: SmallEngine, items: Any, target: str, coding: str) -> None:
+    """In first-stage order every byte of the reply is the engine's, errors among them, plain or compressed."""
+    request = msearch(items, target, NDJSON, ("Accept-Encoding", coding))
+    direct, several = both(engine, request)
+    assert content(several.splice()) == content(direct)
+    assert several.reply.header("content-encoding") == direct.header("content-encoding")
+
+
+def test_the_items_that_are_reranked(engine: SmallEngine) -> None:
+    """Of searches side by side, those that can be reranked are; the others have their reasons, the failed theirs."""
+    _, several = both(engine, msearch(MIXED))
+    reasons = [page.reason if isinstance(page, PassThrough) else page.skip for page in several.pages]
+    assert reasons == [
+        None,
+        Reason.SIZE_ZERO,
+        Reason.ENGINE_ERROR,
+        None,
+        Reason.ENGINE_ERROR,
+        Reason.ENGINE_ERROR,
+        None,
+        Reason.SORTED,
+        None,
+        None,
+        Reason.NO_TEXT,
+        Reason.TOO_FEW_HITS,
+        Reason.NO_QUERY_TEXT,
+    ]
+
+
+def reversed_page(search: SearchPlan | PassThrough, page: Page) -> Order | None:
+    """The client's page turned round, with scores that fall."""
+    if not isinstance(page, HitPage) or page.skip is not None or not isinstance(search, SearchPlan):
+        return None
+    places = list(range(len(page.first_stage_scores)))
+    shown = slice(search.start, search.start + search.size)
+    places[shown] = places[shown][::-1]
+    return [RankedHit(place, 1.9 - rank / 1_000) for rank, place in enumerate(places)]
+
+
+def test_reordered_hits_keep_their_bytes(engine: SmallEngine) -> None:
+    """Turned round and without its score, each hit is the engine's to the byte, in its own response."""
+    direct, several = both(engine, msearch(MIXED))
+    orders = [reversed_page(search, page) for search, page in zip(several.plan.searches, several.pages, strict=True)]
+    assert sum(order is not None for order in orders) == 5
+    theirs, ours = (json.loads(content(reply))["responses"] for reply in (direct, several.splice(orders)))
+    for order, own, given in zip(orders, ours, theirs, strict=True):
+        if order is None:
+            assert own == given
+        else:
+            assert stripped(own)[::-1] == stripped(given)
+    raw = content(several.splice(orders))
+    assert raw.count(b'"big":123456789012345678901234567890') == content(direct).count(b'"big":123456789012345678901')
+
+
+def stripped(response: Any) -> list[Any]:
+    return [{key: value for key, value in hit.items() if key != "_score"} for hit in response["hits"]["hits"]]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        msearch([(ODD, MATCH), ({"nosuch": 1}, MATCH)]),
+        msearch([(ODD, MATCH), (ODD, b"{")]),
+        msearch([(ODD, MATCH), (ODD, {"query": {"match": {"title": {"query": "fox", "nosuch": 1}}}})]),
+        msearch([(ODD, MATCH)], "/_msearch?nosuch=1"),
+        msearch([(ODD, MATCH)], "/_msearch", ("Content-Type", "application/vnd.elasticsearch+x-ndjson")),
+        msearch([({"index": "nosuch"}, MATCH), ({"index": "nosuch"}, MATCH)]),
+        Request("POST", "/_msearch", (NDJSON,), b'{}\n{"query":{"match":{"title":"fox"}}}'),
+        msearch([(ODD, MATCH)], "/_msearch?filter_path=responses.hits.hits._id"),
+    ],
+)
+def test_what_is_asked_anew_as_a_whole(engine: SmallEngine, request_: Request) -> None:
+    """What the engine refuses as a whole, and what can't be reranked, is passed on, so that the error is its own."""
+    assert isinstance(bridged(engine, request_), PassThrough)
+
+
+@pytest.mark.parametrize("media_type", ["application/json", "application/json; charset=UTF-8", "application/x-ndjson"])
+def test_content_types(engine: SmallEngine, media_type: str) -> None:
+    """Whatever the client calls its lines is what the engine is told."""
+    direct, several = both(engine, msearch([(ODD, MATCH)], "/_msearch", ("Content-Type", media_type)))
+    assert content(several.splice()) == content(direct)
