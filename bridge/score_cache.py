@@ -50,10 +50,10 @@ def score_keys(revision: str, instruction: str, query_text: str, texts: Sequence
     return keys
 
 
-def window_key(instruction: str, query_text: str, texts: Sequence[str]) -> bytes:
-    """A key for a whole window: its texts and their order."""
+def window_key(asked: Sequence[str], texts: Sequence[str]) -> bytes:
+    """A key for a whole window: everything that is asked of it, always so many parts, and its texts in their order."""
     digest = blake2b(digest_size=_KEY_BYTES)
-    for part in _delimited((instruction, query_text, *texts)):
+    for part in _delimited((*asked, *texts)):
         digest.update(part)
     return digest.digest()
 

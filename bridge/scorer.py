@@ -29,6 +29,7 @@ from types import TracebackType
 from typing import Self
 
 from bridge.errors import DeadlineError, OverloadedError, ScoringError
+from bridge.model_window import ModelWindow
 from bridge.models.base import Model, Tokens
 from bridge.packing import estimated_tokens
 from bridge.queue import MIN_SCORED, Batch, Queue, Search, Unread
@@ -61,6 +62,7 @@ class Scorer:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._model = models[0]
+        self._window = ModelWindow(self._model)
         self._replicas = [_Replica(model) for model in models]
         self._batch_tokens = limits.batch_tokens or self._model.batch_tokens
         self._queue_pairs = limits.queue_pairs
@@ -94,6 +96,17 @@ class Scorer:
         await asyncio.gather(*tasks, return_exceptions=True)
         for thread in (self._reader, *(replica.threads for replica in self._replicas)):
             thread.shutdown(wait=False, cancel_futures=True)
+
+    async def readable_chars(self, query_text: str, texts: Sequence[str], *, instruction: str = "") -> list[int]:
+        """Characters of each text that the model reads at once, about: ``len(result) == len(texts)``, same order.
+
+        Raises ``ScoringError``.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._reader, self._window.chars, query_text, texts, instruction)
+        except Exception as error:
+            raise _translated(error) from error
 
     async def score(
         self, query_text: str, texts: Sequence[str], *, instruction: str = "", deadline: float = math.inf

@@ -58,7 +58,8 @@ class WindowScores:
 
     async def score(self, window: Window) -> Answer:
         """What each stage gave; without seconds where that was for another page."""
-        key = window_key(window.instruction, window.query_text, window.texts)
+        asked = (window.scoring, repr(window.first_stage_weight), window.instruction, window.query_text)
+        key = window_key(asked, window.texts)
         cut = self._cuts.get(key)
         if cut is not None and self._clock() <= cut.holds_until:
             return cut.answer

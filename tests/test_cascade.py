@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import pytest
@@ -13,8 +13,9 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.cascade import Cascade, Stage
+from bridge.cascade import Cascade, Cascades, Stage
 from bridge.errors import DeadlineError, OverloadedError, ScoringError
+from bridge.passages import Passages
 from bridge.ranking import Rule, StageScores, Window, preferred
 from connectors.base import Reason
 
@@ -30,7 +31,13 @@ class SmallScorer:
     by_letter: bool = False
     at_most: int | None = None
     error: ScoringError | None = None
+    readable: int = 1_000
     asked: list[tuple[str, list[str], str, float]] = field(default_factory=list)
+
+    async def readable_chars(self, query_text: str, texts: Sequence[str], *, instruction: str) -> list[int]:
+        assert query_text
+        assert instruction
+        return [self.readable] * len(texts)
 
     async def score(
         self, query_text: str, texts: Sequence[str], *, instruction: str, deadline: float
@@ -48,8 +55,23 @@ class SmallScorer:
         return -float(ord(text[0])) if self.by_letter else float(text.split()[1])
 
 
-def cascade(*stages: tuple[SmallScorer, int | None]) -> Cascade:
-    return Cascade([Stage(scorer, Rule(), keep) for scorer, keep in stages], 5.0, lambda: 100.0)
+class SentenceScorer(SmallScorer):
+    """Scores a text by the number of its first sentence."""
+
+    def _score(self, text: str) -> float:
+        return float(text.split()[1].rstrip("."))
+
+
+class UnsizedScorer(SmallScorer):
+    """Fails to say what it reads at once."""
+
+    async def readable_chars(self, query_text: str, texts: Sequence[str], *, instruction: str) -> list[int]:
+        del query_text, texts, instruction
+        raise ScoringError("broken")
+
+
+def cascade(*stages: tuple[SmallScorer, int | None], passages: Passages | None = None) -> Cascade:
+    return Cascade([Stage(scorer, Rule(), keep) for scorer, keep in stages], 5.0, lambda: 100.0, passages)
 
 
 def shown(done: Sequence[StageScores], window: Window = WINDOW) -> list[str]:
@@ -133,6 +155,80 @@ async def test_failures_are_logged_and_crowds_are_not() -> None:
             await cascade((SmallScorer("name", error=error), None)).score(WINDOW)
         (entry,) = logs
         assert (entry["log_level"], entry["model"], entry["problem"]) == (level, "name", str(error))
+
+
+LONG = Window("q", ("a 5. b 9. c 1.", "d 8.", "", "e 7. f 2."), (4.0, 3.0, 2.0, 1.0), "i")
+
+
+async def test_a_long_text_has_the_score_of_its_best_passage() -> None:
+    """Its passages stand in its place, those of later texts behind them; what decided is told by where it stands."""
+    scorer = SentenceScorer(readable=5)
+    (done,) = await cascade((scorer, None), passages=Passages(10)).score(LONG)
+    assert scorer.asked[0][1] == ["a 5.", "b 9.", "c 1.", "d 8.", "", "e 7.", "f 2."]
+    assert done.scores == (9.0, 8.0, None, 7.0)
+    assert done.passages == ((5, 9), None, None, (0, 4))
+    assert done.cut is None
+
+
+async def test_a_text_has_no_more_passages_than_configured() -> None:
+    """What stands behind the first ones does not count."""
+    (done,) = await cascade((SentenceScorer(readable=5), None), passages=Passages(1)).score(LONG)
+    assert done.scores == (5.0, 8.0, None, 7.0)
+
+
+async def test_without_passages_a_text_is_handed_on_whole() -> None:
+    """The model cuts it to what it reads."""
+    scorer = SentenceScorer(readable=5)
+    (done,) = await cascade((scorer, None)).score(LONG)
+    assert (scorer.asked[0][1], done.passages) == (list(LONG.texts), ())
+
+
+async def test_each_stage_splits_for_its_own_model() -> None:
+    """A model that reads more gets whole texts from one that reads them in passages."""
+    first, second = SentenceScorer(readable=5), SentenceScorer("second", readable=100)
+    done = await cascade((first, 2), (second, None), passages=Passages(10)).score(LONG)
+    assert second.asked[0][1] == ["a 5. b 9. c 1.", "d 8."]
+    assert done[1].passages == ()
+
+
+@pytest.mark.parametrize(
+    ("at_most", "scores"),
+    [(6, (9.0, 8.0, None, None)), (5, (9.0, 8.0, None, None)), (4, (9.0, 8.0, None, None)), (3, None), (2, None)],
+)
+async def test_a_text_counts_once_all_its_passages_are_scored(
+    at_most: int, scores: tuple[float | None, ...] | None
+) -> None:
+    """A deadline leaves whole texts, two at least; a text that is scored in part would stand too low."""
+    window = Window("q", (*LONG.texts[:3], "e 1. f 2. g 9."), LONG.first_stage_scores, "i")
+    scorer = SentenceScorer(readable=5, at_most=at_most)
+    (done,) = await cascade((scorer, None), passages=Passages(10)).score(window)
+    assert (done.scores, done.cut) == (scores or (None,) * 4, Reason.DEADLINE)
+
+
+async def test_a_model_that_can_not_be_asked_what_it_reads() -> None:
+    """A failure in sizing passages is one of the stage."""
+    scorer = UnsizedScorer()
+    with structlog.testing.capture_logs():
+        (done,) = await cascade((scorer, None), passages=Passages(10)).score(LONG)
+    assert (done.scored, done.cut) == (0, Reason.MODEL_FAILED)
+
+
+async def test_a_search_that_boosts_documents_keeps_the_share_of_the_first_stage() -> None:
+    """In every stage, so that what is boosted is not dropped on the way to the last."""
+    boosted = replace(WINDOW, first_stage_weight=1.0)
+    second = SmallScorer("letters", by_letter=True)
+    done = await cascade((SmallScorer(), 2), (second, None)).score(boosted)
+    assert second.asked[0][1] == ["d 4", "b 2"]
+    assert [stage.rule for stage in done] == [Rule("blend", 0.0)] * 2
+
+
+async def test_a_window_is_scored_in_its_own_way() -> None:
+    """Two ways to score stand side by side; a window names the one that its index is configured for."""
+    numbers, letters = SmallScorer(), SmallScorer("letters", by_letter=True)
+    cascades = Cascades({"": cascade((numbers, None)), "shop": cascade((letters, None))})
+    for scoring, name in (("", "numbers"), ("shop", "letters")):
+        (done,) = await cascades.score(replace(WINDOW, scoring=scoring))
+        assert done.model_name == name
 
 
 def scorers() -> st.SearchStrategy[SmallScorer]:

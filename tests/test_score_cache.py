@@ -57,4 +57,4 @@ def test_a_window_is_known_by_its_texts_and_their_order() -> None:
     """Another instruction, query, text, order or border between texts is another window."""
     windows = [("", "q", ["a", "b"]), ("i", "q", ["a", "b"]), ("", "p", ["a", "b"]), ("", "q", ["b", "a"]),
                ("", "q", ["ab", ""]), ("", "q", ["a", "b", ""]), ("q", "", ["a", "b"])]  # fmt: skip
-    assert len({window_key(*window) for window in windows}) == len(windows)
+    assert len({window_key(asked, texts) for *asked, texts in windows}) == len(windows)

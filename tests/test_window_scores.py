@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +14,10 @@ from connectors.base import Reason
 
 def window(query_text: str = "q", texts: tuple[str, ...] = ("a", "bb", ""), instruction: str = "") -> Window:
     return Window(query_text, texts, (3.0, 2.0, 1.0)[: len(texts)], instruction)
+
+
+def window_of(scoring: str = "", first_stage_weight: float = 0.0) -> Window:
+    return replace(window(), scoring=scoring, first_stage_weight=first_stage_weight)
 
 
 def stage(*scores: float | None, cut: Reason | None = None, seconds: float = 0.0) -> StageScores:
@@ -101,7 +106,14 @@ async def test_a_failure_of_the_model_is_not_kept() -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [window("q2"), window(texts=("a", "bb", "c")), window(texts=("ab", "b", "")), window(instruction="i")],
+    [
+        window("q2"),
+        window(texts=("a", "bb", "c")),
+        window(texts=("ab", "b", "")),
+        window(instruction="i"),
+        window_of(scoring="another"),
+        window_of(first_stage_weight=0.3),
+    ],
 )
 async def test_another_search_or_another_window_is_scored_for_itself(other: Window) -> None:
     """An answer is never taken from a window that differs in any text or in where texts end, or in what is asked."""
