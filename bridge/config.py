@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from bridge.headers import MAX_INSTRUCTION_CHARS
 from connectors.base import Policy, ScorePolicy, TextField
+from connectors.configured_words import is_pointer, is_template
 
 MIB = 1024 * 1024
 _MAX_PORT = 65_535
@@ -63,6 +64,34 @@ class IndexConfig(BaseModel):
     instruction: Instruction | None = Field(
         None, description="What relevance means in these indices; unset: the `instruction` of all."
     )
+    query_pointer: str = Field(
+        "",
+        description="JSON pointer (RFC 6901) to the user's words in the search body, such as `/ext/words`; unset, or "
+        "where it leads to no text: they are read from the query.",
+    )
+    query_text: str = Field(
+        "",
+        description="The words that the model reads in place of the user's, or a template for them, such as `{q} in "
+        "{category}`. `{q}` are the words that were found; `{/params/city}`, with a slash, is a JSON pointer into the "
+        "search body; any other name is a field, and stands for what a `term` or `terms` clause of the query asks of "
+        "it. Where one of them has no value, the words stay as they were found.",
+    )
+    promote: bool | None = Field(None, description="As the setting of all; unset: that one.")
+    sort_override: bool | None = Field(None, description="As the setting of all; unset: that one.")
+
+    @field_validator("query_pointer")
+    @classmethod
+    def _check_pointer(cls, value: str) -> str:
+        if value and not is_pointer(value):
+            raise ValueError(f"{value!r} is not a JSON pointer: it begins with / and has ~0 for ~ and ~1 for /")
+        return value
+
+    @field_validator("query_text")
+    @classmethod
+    def _check_template(cls, value: str) -> str:
+        if not is_template(value):
+            raise ValueError(f"{value!r} has braces that stand around no name, or a pointer that can't be followed")
+        return value
 
 
 class Config(BaseModel):
@@ -147,6 +176,16 @@ class Config(BaseModel):
         "replace",
         description="`replace` writes scores that fall down the page: the window in (1, 2), the rest in (0, 1). "
         "`keep` leaves the engine's.",
+    )
+    promote: bool = Field(
+        default=False,
+        description="Let a user's words that stand in filter context alone, as those typed in KQL do, rank as well: "
+        "the engine is asked for the hits that match them best. The same hits match.",
+    )
+    sort_override: bool = Field(
+        default=False,
+        description="Rerank searches that are sorted by a field as well. Clients that page by `search_after`, or show "
+        "that hits are sorted, then show something else than they say.",
     )
     indices: tuple[IndexConfig, ...] = Field((), description="What is read of a hit, per index pattern.")
 
@@ -291,6 +330,12 @@ class Config(BaseModel):
             text_fields=tuple(TextField(f.name, f.label, f.max_chars) for f in wanted.text_fields) if wanted else (),
             instruction=self.instruction if wanted is None or wanted.instruction is None else wanted.instruction,
             score_policy=self.score_policy,
+            query_pointer=wanted.query_pointer if wanted else "",
+            query_text=wanted.query_text if wanted else "",
+            promote=self.promote if wanted is None or wanted.promote is None else wanted.promote,
+            sort_override=(
+                self.sort_override if wanted is None or wanted.sort_override is None else wanted.sort_override
+            ),
             max_text_chars=self.max_text_chars,
             max_body_bytes=self.max_search_body_bytes,
             max_reply_bytes=self.max_search_reply_bytes,

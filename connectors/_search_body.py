@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeGuard
 from urllib.parse import parse_qsl, urlencode
 
-from connectors import _codings, _filter_path, query_text
+from connectors import _codings, _filter_path, _promote, _sort_override, configured_words, query_text
 from connectors._dialect import Dialect
 from connectors._raw_json import Member, RawJsonError, decode, members, with_members
 from connectors._wildcard import is_pattern, matches
@@ -46,6 +46,10 @@ class Restore:
     """Whether the first sort value of a hit is its score."""
     drops_empty_hits: bool = False
     """Whether the engine leaves out what is empty, as it does with ``filter_path``."""
+    score_before_sort: bool = False
+    """Whether the score stands before the sort values that the client asked for."""
+    nulls_scores: bool = False
+    """Whether the engine computes no score for the client's own search."""
 
 
 class _Search(NamedTuple):
@@ -65,6 +69,10 @@ class _Search(NamedTuple):
 
     def has(self, *keys: str) -> bool:
         return any(key in self.parameters or key in self.body_members for key in keys)
+
+    def asks(self, key: str) -> bool:
+        """Whether it is there, and neither null nor false."""
+        return self.parameters.get(key, self.value(key)) not in (None, False, "false")
 
 
 class _DeclinedError(Exception):
@@ -99,11 +107,14 @@ def _plan(request: Request, policy: Policy, indices: tuple[str, ...]) -> SearchP
     for reason, applies in _REFUSALS:
         if applies(search):
             raise _DeclinedError(reason)
+    overrides_sort = _overrides_sort(search, policy)
     start, size = _page(search, policy)
-    meant = _query_text(search)
+    meant, promoted = _meaning(search, policy)
     text_fields = policy.text_fields or tuple(TextField(name) for name in meant.fields)
-    widening = _widen(search, text_fields)
+    widening = _widen(search, text_fields, overrides_sort=overrides_sort)
     fetched = {"from": 0, "size": max(policy.window, start + size), **widening.body}
+    if promoted is not None:
+        fetched["query"] = promoted
     return SearchPlan(
         request=_widened_request(request, search, fetched, widening.parameters),
         query_text=meant.text,
@@ -112,6 +123,7 @@ def _plan(request: Request, policy: Policy, indices: tuple[str, ...]) -> SearchP
         size=size,
         policy=policy,
         indices=indices,
+        is_reordered=overrides_sort or promoted is not None,
         restore=widening.restore,
     )
 
@@ -179,9 +191,14 @@ def _is_count(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_INT
 
 
-def _is_sorted_otherwise(search: _Search) -> bool:
+def _overrides_sort(search: _Search, policy: Policy) -> bool:
+    """Whether the client's sort is to give way to the scores; declines where it is to stand."""
     keys = _sort_keys(search)
-    return bool(keys) and not _is_by_score(keys[0])
+    if not keys or _is_by_score(keys[0]):
+        return False
+    if not policy.sort_override or not _sort_override.is_possible(search.asks, keys):
+        raise _DeclinedError(Reason.SORTED)
+    return True
 
 
 def _sort_keys(search: _Search) -> list[object]:
@@ -211,18 +228,30 @@ _REFUSALS: tuple[tuple[Reason, Callable[[_Search], bool]], ...] = (
     (Reason.RESCORE, lambda search: search.has("rescore")),
     (Reason.COLLAPSE_INNER_HITS, _has_inner_hits),
     (Reason.STORED_FIELDS_NONE, _disables_stored_fields),
-    (Reason.SORTED, _is_sorted_otherwise),
 )
 
 
-def _query_text(search: _Search) -> query_text.QueryText:
-    if "q" in search.parameters:
-        meant = query_text.read_query_string(_readable(search.parameters["q"]), search.parameters.get("df"))
-    else:
-        meant = query_text.read(search.value("query"))
+def _meaning(search: _Search, policy: Policy) -> tuple[query_text.QueryText, object]:
+    """What the search means, and the query to ask in place of its own so that the words rank; None: its own."""
+    meant, promoted = _read_meaning(search, policy)
+    meant = configured_words.configured(meant, decode(search.body), policy)
     if isinstance(meant, Reason):
         raise _DeclinedError(meant)
-    return meant
+    return meant, promoted
+
+
+def _read_meaning(search: _Search, policy: Policy) -> tuple[query_text.QueryText | Reason, object]:
+    if "q" in search.parameters:
+        words = _readable(search.parameters["q"])
+        return query_text.read_query_string(words, search.parameters.get("df")), None
+    query = search.value("query")
+    meant, unscored = query_text.read(query), _promote.clauses(query)
+    if not unscored or (isinstance(meant, Reason) and meant is not Reason.NO_QUERY_TEXT):
+        return meant, None
+    aggregations = [search.value(key) for key in ("aggs", "aggregations")]
+    if policy.promote and _promote.is_possible(search.asks, aggregations):
+        return query_text.read(_promote.words(unscored)), _promote.promoted(search.raw("query") or b"", unscored)
+    return Reason.FILTER_ONLY if meant is Reason.NO_QUERY_TEXT else meant, None
 
 
 def _readable(parameter: str) -> str:
@@ -236,7 +265,7 @@ class _Widening(NamedTuple):
     restore: Restore
 
 
-def _widen(search: _Search, text_fields: tuple[TextField, ...]) -> _Widening:
+def _widen(search: _Search, text_fields: tuple[TextField, ...], *, overrides_sort: bool) -> _Widening:
     """What to ask for beside the client's own wishes, so that a model has text to read."""
     value = search.parameters.get("filter_path", "")
     shown = _filter_path.parse(value)
@@ -257,11 +286,24 @@ def _widen(search: _Search, text_fields: tuple[TextField, ...]) -> _Widening:
     restore = Restore(
         hit_keys=frozenset(hidden),
         fields_asked=asked if added and asked else None,
-        score_in_sort=bool(_sort_keys(search)),
+        score_in_sort=bool(_sort_keys(search)) and not overrides_sort,
+        score_before_sort=overrides_sort,
+        nulls_scores=overrides_sort and not _tracks_scores(search),
         drops_empty_hits=bool(value),
     )
-    body = {"fields": [*_listed(search.value("fields")), *added]} if added else {}
-    return _Widening(body, {"filter_path": wider} if value else {}, restore)
+    body: dict[str, object] = {"fields": [*_listed(search.value("fields")), *added]} if added else {}
+    parameters = {"filter_path": wider} if value else {}
+    if overrides_sort:
+        # In the body alone: the keys of the URL come behind those of the body.
+        body |= {"sort": _sort_override.by_score_first(search.raw("sort")), "track_scores": True}
+        parameters["track_scores"] = ""
+    return _Widening(body, parameters, restore)
+
+
+def _tracks_scores(search: _Search) -> bool:
+    """Whether hits have scores beside their sort."""
+    parameter = search.parameters.get("track_scores")
+    return search.value("track_scores") in (True, "true") if parameter is None else _BOOLEANS.get(parameter, True)
 
 
 def _fetched_source(search: _Search) -> Literal["whole", "part", "none"]:

@@ -102,11 +102,18 @@ def splice_reply(plan: SearchPlan, page: HitPage, reply: Reply, order: Order | N
     )
     shown = [_shown(plan, parts.hits[i], score) for i, score in places[plan.start : plan.start + plan.size]]
     edits = [Edit(parts.array, _joined(parts, shown))]
-    best = places[0][1] if places else None
+    best = _written(plan, places[0][1] if places else None)
     if best is not None and parts.max_score is not None and parts.max_score.of(parts.body) != b"null":
-        edits.append(Edit(parts.max_score, written_score(best)))
+        edits.append(Edit(parts.max_score, best))
     body = _codings.encoded(edited(parts.body, edits), reply.header("content-encoding"))
     return replace(reply, body=body, headers=_with_length(reply, len(body)))
+
+
+def _written(plan: SearchPlan, score: float | None) -> bytes | None:
+    """What to write where the engine has a score; None: leave it."""
+    if _restore(plan).nulls_scores:
+        return b"null"
+    return None if score is None else written_score(score)
 
 
 def written_score(score: float) -> bytes:
@@ -209,7 +216,7 @@ def _candidates(plan: SearchPlan, hits: Sequence[_Hit]) -> Iterator[Candidate]:
 def _shown(plan: SearchPlan, hit: _Hit, score: float | None) -> bytes:
     """A hit as the client gets it."""
     hidden = _hidden(plan, hit)
-    edits = [*(_score_edits(plan, hit, score) if score is not None else ()), *_fields_edits(plan, hit)]
+    edits = [*_score_edits(plan, hit, score), *_sort_edits(plan, hit, score), *_fields_edits(plan, hit)]
     visible = [edit for edit in edits if not any(_within(edit.span, hit.places[key].whole) for key in hidden)]
     return edited(hit.raw, [*visible, *without_members(hidden, hit.places)])
 
@@ -233,14 +240,22 @@ def _fields_edits(plan: SearchPlan, hit: _Hit) -> Iterator[Edit]:
             yield Edit(hit.places["fields"].value, part)
 
 
-def _score_edits(plan: SearchPlan, hit: _Hit, score: float) -> Iterator[Edit]:
-    member = hit.places.get("_score")
-    if member is not None and member.value.of(hit.raw) != b"null":
-        yield Edit(member.value, written_score(score))
-    sort = hit.places.get("sort")
-    if sort is not None and _restore(plan).score_in_sort:
-        first = elements(sort.value.of(hit.raw))[0]
-        yield Edit(_shifted(first, sort.value.start), written_score(score))
+def _score_edits(plan: SearchPlan, hit: _Hit, score: float | None) -> Iterator[Edit]:
+    member, written = hit.places.get("_score"), _written(plan, score)
+    if written is not None and member is not None and member.value.of(hit.raw) != b"null":
+        yield Edit(member.value, written)
+
+
+def _sort_edits(plan: SearchPlan, hit: _Hit, score: float | None) -> Iterator[Edit]:
+    """The first sort value is the score's: the client's, which agrees with ``_score``, or not asked for by it."""
+    if "sort" not in hit.places:
+        return
+    place, restore = hit.places["sort"].value, _restore(plan)
+    values = elements(place.of(hit.raw))
+    if restore.score_before_sort:
+        yield Edit(_shifted(Span(values[0].start, values[1].start), place.start), b"")
+    elif restore.score_in_sort and score is not None:
+        yield Edit(_shifted(values[0], place.start), written_score(score))
 
 
 def _within(inner: Span, outer: Span) -> bool:

@@ -86,6 +86,7 @@ class Reason(StrEnum):
     REPLY_FORMAT = "reply-format"
     FILTER_PATH = "filter-path"
     NO_QUERY_TEXT = "no-query-text"
+    FILTER_ONLY = "filter-only"
     AUTOCOMPLETE = "autocomplete"
     MORE_LIKE_THIS = "more-like-this"
     VECTOR_SEARCH = "vector-search"
@@ -179,6 +180,14 @@ class Policy:
     instruction: str = ""
     """What relevance means here, for models that know instructions."""
     score_policy: ScorePolicy = "replace"
+    query_pointer: str = ""
+    """JSON pointer to the words in the search body; empty: they are read from the query."""
+    query_text: str = ""
+    """The words, or a template for them, as ``connectors.configured_words`` has it; empty: the words as they are."""
+    promote: bool = False
+    """Whether words that stand in filter context alone are made to rank."""
+    sort_override: bool = False
+    """Whether a search is reranked though it asks for another order than that of the scores."""
     long_documents: LongDocuments = "truncate"
     """What a model reads of a text that is longer than what it reads at once."""
     exact_fields: tuple[str, ...] = ()
@@ -225,6 +234,8 @@ class SearchPlan:
     """The names and patterns that it searches; none means all of them."""
     has_boosts: bool = False
     """Whether it raises documents by more than words: by popularity, freshness, a script."""
+    is_reordered: bool = False
+    """Whether the hits come in another order than the client would get, who then has no use for them unreranked."""
     restore: object = None
     """The connector's own notes on what to strip from the reply again."""
 

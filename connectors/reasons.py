@@ -22,6 +22,8 @@ BY_THE_REQUEST: Mapping[Reason, str] = {
     Reason.FILTER_PATH: "`filter_path` leaves no hits to reorder, or parts of them that could not be restored exactly.",
     Reason.NO_QUERY_TEXT: "No words of a user stand in the scoring part of the query; words in `filter` or `must_not` "
     "select, they don't rank.",
+    Reason.FILTER_ONLY: "The user's words stand in filter context alone (`bool.filter`), where they select and don't "
+    "rank, as KQL of Dashboards has it. With `promote` they rank as well.",
     Reason.AUTOCOMPLETE: "All words are prefixes that are being typed (`match_phrase_prefix`, `match_bool_prefix`, "
     "`bool_prefix`, `phrase_prefix`).",
     Reason.MORE_LIKE_THIS: "The query asks for documents like another, not for words.",

@@ -221,6 +221,29 @@ def test_the_instruction_of_an_index(index: str, expected: str) -> None:
     assert config.policy((index,)).instruction == expected
 
 
+@pytest.mark.parametrize(
+    ("index", "promote", "sort_override"), [("logs-1", True, True), ("shop-1", False, False), ("other", True, False)]
+)
+def test_what_an_index_promotes_and_overrides(index: str, *, promote: bool, sort_override: bool) -> None:
+    """An index has its own word, else that of all holds."""
+    indices = [{"pattern": "logs-*", "sort_override": True}, {"pattern": "shop-*", "promote": False}]
+    policy = load({"upstream": URL, "indices": indices, "promote": True}, None, {}).policy((index,))
+    assert (policy.promote, policy.sort_override) == (promote, sort_override)
+
+
+def test_the_words_of_an_index() -> None:
+    """Pointer and template reach the searches of the indices that match; what can't be followed is refused at once."""
+    indices: list[dict[str, Any]] = [{"pattern": "shop", "query_pointer": "/ext/q", "query_text": "{q} in {/ext/c}"}]
+    config = load({"upstream": URL, "indices": indices}, None, {})
+    shop, other = config.policy(("shop",)), config.policy(("other",))
+    assert (shop.query_pointer, shop.query_text) == ("/ext/q", "{q} in {/ext/c}")
+    assert (other.query_pointer, other.query_text) == ("", "")
+    wrong = [{"pattern": "shop", "query_pointer": "ext/q", "query_text": "{q"}]
+    pointer, template = problems({"upstream": URL, "indices": wrong})
+    assert "'ext/q' is not a JSON pointer" in pointer
+    assert "'{q' has braces" in template
+
+
 INDICES = (
     {"pattern": "shop-de", "text_fields": [{"name": "titel"}]},
     {"pattern": "shop-*", "text_fields": [{"name": "title", "label": "Title", "max_chars": 80}, {"name": "body"}]},
