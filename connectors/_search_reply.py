@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from connectors import _codings
 from connectors._fields_block import asked_part
 from connectors._raw_json import Edit, Member, RawJsonError, Span, decode, edited, elements, members, without_members
-from connectors._search_body import Restore
+from connectors._widening import Restore
 from connectors.base import Candidate, HitPage, Order, PassThrough, Reason, Reply, SearchPlan
 from connectors.fields import leaves, text_of
 

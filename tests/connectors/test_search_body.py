@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors._dialect import Dialect
-from connectors._search_body import Restore, plan_search
+from connectors._search_body import plan_search
+from connectors._widening import Restore
 from connectors.base import PassThrough, Policy, Reason, Request, SearchPlan, TextField
 
 JSON = (("Content-Type", "application/json"),)
