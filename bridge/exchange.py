@@ -10,23 +10,30 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 import structlog
 
 from bridge.engine_answers import EngineAnswers, Sender
 from bridge.errors import ReplyTooLargeError, UpstreamError
-from bridge.headers import CONTROL_HEADER, INSTRUCTION_HEADER, MAX_INSTRUCTION_CHARS
+from bridge.explanation import Explanation, of_search
+from bridge.headers import (
+    CONTROL_HEADER,
+    EXPLAIN,
+    INSTRUCTION_HEADER,
+    MAX_INSTRUCTION_CHARS,
+    OFF,
+    control_words,
+)
 from bridge.logs import without_message
-from bridge.outcome import told
+from bridge.outcome import Scored, told
 from bridge.ranking import StageScores, Window, order
 from bridge.stopwatch import Stopwatch
 from bridge.telemetry import Telemetry
 from connectors.base import (
     Connector,
     ExchangePlan,
-    Order,
     Page,
     PassThrough,
     Policy,
@@ -37,8 +44,8 @@ from connectors.base import (
     Request,
     SearchPlan,
 )
+from connectors.explained import with_explanation
 
-_OFF = "off"
 _WINDOW_LIMIT_S = 60.0  # how long a window that an engine refused is remembered: the setting may be raised
 _WINDOW_LIMITS = 1_000  # indices whose limits are remembered
 _MAX_ROUNDS = 4  # of questions: a template is rendered, then its mapping asked for; more would be a mistake
@@ -52,16 +59,6 @@ class Scores(Protocol):
     async def score(self, window: Window) -> Sequence[StageScores]:
         """What each stage gave the window, one at least."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Scored:
-    """What became of one search."""
-
-    reason: Reason | None
-    """Why it is in first-stage order; None where it is reranked."""
-    stages: Sequence[StageScores] = ()
-    order: Order | None = None
 
 
 class Exchange:
@@ -88,12 +85,11 @@ class Exchange:
 
     def declines(self, head: Request) -> Reason | None:
         """Why a search passes through whatever its body says, or None."""
-        word = head.header(CONTROL_HEADER)
-        if word is None:
-            return None
-        if word.strip().lower() == _OFF:
+        words = control_words(head.headers)
+        if OFF in words:
             return Reason.OFF
-        self._telemetry.unknown_word()
+        if words - {EXPLAIN}:
+            self._telemetry.unknown_word()
         return None
 
     async def search(self, request: Request) -> Reply | PassThrough:
@@ -126,7 +122,7 @@ class Exchange:
             # Asked anew as they came, so that an error is about the client's own search.
             again = self._connector.repeat(plan, failed)
             if again is None:
-                return PassThrough(_reason(pages[failed[0]]))
+                return _passed_on(plan.searches[failed[0]], pages[failed[0]])
             with watch.upstream():
                 second = await self._upstream.send(again, limit_bytes=plan.max_reply_bytes)
             reply = self._connector.merged(plan, reply, failed, second)
@@ -185,26 +181,48 @@ class Exchange:
                 self._telemetry.search_skipped(search.reason)
         if not scored:
             return reply
-        outcomes = [search.reason or search.stages for search in scored]
-        marks = ((CONTROL_HEADER, told(outcomes)), watch.header([search.stages for search in scored]))
+        if EXPLAIN in control_words(request.headers):
+            reply = self._explained(plan, pages, reply, scored, watch)
+        marks = (
+            (CONTROL_HEADER, told([search.outcome for search in scored])),
+            watch.header([search.stages if search.reason is None else () for search in scored]),
+        )
         return replace(reply, headers=(*reply.headers, *marks))
 
-    async def _scored(self, search: SearchPlan | PassThrough, page: Page, instruction: str) -> _Scored:
+    def _explained(
+        self, plan: ExchangePlan, pages: Sequence[Page], reply: Reply, scored: Sequence[Scored], watch: Stopwatch
+    ) -> Reply:
+        """The reply with its explanation; as it is where it is an error, or the explaining fails."""
+        try:
+            parts = zip(plan.searches, pages, scored, strict=True)
+            searches = tuple(of_search(*search, self._connector.identity) for search in parts)
+            explanation = Explanation(searches, watch.times())
+            return with_explanation(reply, explanation, plan.max_reply_bytes) or reply
+        except Exception as error:  # noqa: BLE001 - a mistake in explaining must not cost the search its order
+            _log.error("not explained", **without_message(error))
+            return reply
+
+    async def _scored(self, search: SearchPlan | PassThrough, page: Page, instruction: str) -> Scored:
         if isinstance(search, PassThrough) or isinstance(page, PassThrough):
-            return _Scored(_reason(search if isinstance(search, PassThrough) else page))
+            return Scored(_reason(search if isinstance(search, PassThrough) else page))
         if page.skip is not None:
-            return _Scored(page.skip)
+            return Scored(page.skip)
         texts = tuple(candidate.text for candidate in page.candidates)
         window = Window(search.query_text, texts, page.first_stage_scores[: len(texts)], instruction)
         stages = await self._scores.score(window)
         first = stages[0]
         if not first.scored:
-            return _Scored(first.cut)
-        return _Scored(None, stages, order(page.first_stage_scores, stages))
+            return Scored(first.cut, stages, None, window)
+        return Scored(None, stages, order(page.first_stage_scores, stages), window)
 
 
 def _is_to_repeat(search: SearchPlan | PassThrough, page: Page) -> bool:
     return isinstance(search, SearchPlan) and isinstance(page, PassThrough)
+
+
+def _passed_on(search: SearchPlan | PassThrough, page: Page) -> PassThrough:
+    """The decision to ask anew, with what was read of the search."""
+    return PassThrough(_reason(page), read=search if isinstance(search, SearchPlan) else None)
 
 
 def _reason(page: Page | SearchPlan) -> Reason:

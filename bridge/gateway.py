@@ -14,13 +14,18 @@ from aiohttp import web
 
 from bridge.client import Client
 from bridge.errors import UpstreamError
-from bridge.headers import CONTROL_HEADER, skipped
+from bridge.explanation import of_skipped
+from bridge.headers import CONTROL_HEADER, EXPLAIN, control_words, skipped
 from bridge.logs import without_message
 from bridge.status import StatusPages, is_ours
 from bridge.telemetry import Telemetry
 from bridge.upload import chained, read_up_to
-from bridge.upstream import Upstream
+from bridge.upstream import StreamedReply, Upstream
 from connectors.base import Connector, PassThrough, Reason, Reply, Request
+from connectors.explained import with_explanation
+
+_MAX_EXPLAINED_BYTES = 16 << 20
+"""Of a reply that is passed through with its explanation: several times a page of hits that a person reads."""
 
 _log = structlog.get_logger(__name__)
 
@@ -106,17 +111,17 @@ class Gateway:
     async def _rerank_or_skip(self, client: Client) -> None:
         reason = self._declined(client.head)
         if reason is not None:
-            await self._skip(client, client.head, _body(client), reason)
+            await self._skip(client, client.head, _body(client), PassThrough(reason))
             return
         chunks = client.upload.chunks()
         body, whole = await read_up_to(chunks, self._max_search_body_bytes)
         if not whole:
-            await self._skip(client, client.head, chained(body, chunks), Reason.BODY_TOO_LARGE)
+            await self._skip(client, client.head, chained(body, chunks), PassThrough(Reason.BODY_TOO_LARGE))
             return
         request = replace(client.head, body=body)
         outcome = await self._outcome(request)
         if isinstance(outcome, PassThrough):
-            await self._skip(client, request, None, outcome.reason)
+            await self._skip(client, request, None, outcome)
         else:
             await client.answer(outcome)
 
@@ -136,12 +141,18 @@ class Gateway:
             _log.error("search not reranked", path=request.path, **without_message(error))
             return PassThrough(Reason.INTERNAL)
 
-    async def _skip(self, client: Client, request: Request, body: AsyncIterator[bytes] | None, reason: Reason) -> None:
+    async def _skip(
+        self, client: Client, request: Request, body: AsyncIterator[bytes] | None, why: PassThrough
+    ) -> None:
         start = self._clock()
         async with self._upstream.stream(request, body) as reply:
-            self._telemetry.search_skipped(reason)
-            spent_ms = (self._clock() - start) * 1000
-            await client.relay(reply, _skipped(reason), ("Server-Timing", f"upstream;dur={spent_ms:.1f}"))
+            self._telemetry.search_skipped(why.reason)
+            spent_s = self._clock() - start
+            marks = (_skipped(why.reason), ("Server-Timing", f"upstream;dur={spent_s * 1000:.1f}"))
+            if EXPLAIN in control_words(request.headers):
+                await _explain(client, reply, why, spent_s, *marks)
+            else:
+                await client.relay(reply, *marks)
 
     async def _fail(self, client: Client, error: UpstreamError, *marks: tuple[str, str]) -> None:
         """Says in the engine's envelope what went wrong, or breaks off what had begun."""
@@ -171,6 +182,19 @@ class Gateway:
 
 def _body(client: Client) -> AsyncIterator[bytes] | None:
     return client.upload.chunks() if client.upload.has_body else None
+
+
+async def _explain(
+    client: Client, reply: StreamedReply, why: PassThrough, spent_s: float, *marks: tuple[str, str]
+) -> None:
+    """Sends the reply with its explanation; as it came where it can't have one."""
+    body, whole = await read_up_to(reply.chunks, _MAX_EXPLAINED_BYTES)
+    read = Reply(reply.status, reply.reason, reply.headers, body)
+    explained = with_explanation(read, of_skipped(why, spent_s), _MAX_EXPLAINED_BYTES) if whole else None
+    if explained is None:
+        await client.relay(replace(reply, chunks=chained(body, reply.chunks)), *marks)
+    else:
+        await client.answer(explained, *marks)
 
 
 def _skipped(reason: Reason) -> tuple[str, str]:

@@ -17,6 +17,9 @@ INSTRUCTION_HEADER = "X-Rerank-Instruction"
 MAX_INSTRUCTION_CHARS = 1_000
 """Several times the longest in the cards of the models; each text of a window might be read with it."""
 
+OFF = "off"
+EXPLAIN = "explain"
+
 _HOP_BY_HOP = frozenset(
     # RFC 9110 7.6.1, and Trailer: trailers end here, so they must not be announced.
     {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
@@ -27,6 +30,13 @@ _OURS = frozenset({"host", CONTROL_HEADER.lower(), INSTRUCTION_HEADER.lower()})
 def skipped(reason: Reason) -> str:
     """The control header's value for a search in first-stage order."""
     return f"skipped; reason={reason.value}"
+
+
+def control_words(headers: Headers) -> frozenset[str]:
+    """What the control header of a request says; several words stand in one field or several, as in any list."""
+    wanted = CONTROL_HEADER.lower()
+    values = (value for name, value in headers if name.lower() == wanted)
+    return frozenset(word.strip().lower() for value in values for word in value.split(","))
 
 
 def decode(raw: Iterable[tuple[bytes, bytes]]) -> Headers:

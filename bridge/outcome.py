@@ -4,14 +4,33 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from bridge.headers import skipped
-from bridge.ranking import StageScores
-from connectors.base import Reason
+from bridge.ranking import StageScores, Window
+from connectors.base import Order, Reason
 
 Outcome = Reason | Sequence[StageScores]
 """Of one search: why it is in first-stage order, or what the stages gave that ordered it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What became of one search."""
+
+    reason: Reason | None
+    """Why it is in first-stage order; None where it is reranked."""
+    stages: Sequence[StageScores] = ()
+    """What was tried, where it was; what ordered it, where it is reranked."""
+    order: Order | None = None
+    window: Window | None = None
+    """What was to be scored, where the search came so far."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the control header says."""
+        return self.stages if self.reason is None else self.reason
 
 
 def told(outcomes: Sequence[Outcome]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from urllib.parse import quote
 
+from bridge.explanation import Times, milliseconds
 from bridge.ranking import StageScores
 
 TIMING_HEADER = "Server-Timing"
@@ -42,6 +43,10 @@ class Stopwatch:
     def bridge_s(self) -> float:
         """What is neither the engine's nor the models'."""
         return max(self._clock() - self._started - self.upstream_s - self.score_s, 0.0)
+
+    def times(self) -> Times:
+        """Where the time went until now."""
+        return Times(*map(milliseconds, (self.upstream_s, self.score_s, self.bridge_s)))
 
     def header(self, scored: Sequence[Sequence[StageScores]]) -> tuple[str, str]:
         """A ``Server-Timing`` field, from what the stages of each search gave; several are scored together."""

@@ -11,8 +11,20 @@ import msgspec
 from connectors._dialect import Dialect
 from connectors._msearch import plan_msearch
 from connectors._one_search import plan_one, segments
+from connectors._search_reply import identity_of
 from connectors._ways import Planned, Planner, Way
-from connectors.base import Answers, ExchangePlan, Order, Page, PassThrough, PolicyOf, Reason, Reply, Request
+from connectors.base import (
+    Answers,
+    ExchangePlan,
+    HitPage,
+    Order,
+    Page,
+    PassThrough,
+    PolicyOf,
+    Reason,
+    Reply,
+    Request,
+)
 
 _READS = frozenset({"GET", "POST"})
 _INDEX = "{index}"
@@ -57,6 +69,10 @@ class RestConnector:
     def splice(self, plan: ExchangePlan, pages: Sequence[Page], reply: Reply, orders: Sequence[Order | None]) -> Reply:
         """The reply with each search's page of its order."""
         return _way(plan).splice(plan, pages, reply, orders)
+
+    def identity(self, page: HitPage, place: int) -> Mapping[str, object]:
+        """``_index`` and ``_id`` of a hit, as far as the client sees them."""
+        return identity_of(page, place)
 
     def error(self, status: int, reason: str) -> Reply:
         """``{"error": {"root_cause": [...], "type": ..., "reason": ...}, "status": ...}``."""

@@ -23,6 +23,7 @@ _STRUGGLING = frozenset({429, *range(500, 600)})
 # Both engines, every version since 2.1: QueryPhase or DefaultSearchContext, "Result window is too large".
 _WINDOW_LIMIT = re.compile(rb"from \+ size must be less than or equal to: \[(\d{1,10})\]")
 STRUGGLES = ("rejected_execution_exception", "circuit_breaking_exception", "no_shard_available_action_exception")
+_IDENTITY = ("_index", "_id")
 _MAX_SCORE = 2.0**128  # the engines' scores are 32-bit floats
 
 
@@ -114,6 +115,14 @@ def _written(plan: SearchPlan, score: float | None) -> bytes | None:
     if _restore(plan).nulls_scores:
         return b"null"
     return None if score is None else written_score(score)
+
+
+def identity_of(page: HitPage, place: int) -> dict[str, object]:
+    """``_index`` and ``_id`` of the hit at a first-stage place, as far as they are there."""
+    if not isinstance(page.parts, _Parts):
+        return {}
+    hit = page.parts.hits[place]
+    return {key: hit.value(key) for key in _IDENTITY if key in hit.places}
 
 
 def written_score(score: float) -> bytes:

@@ -122,6 +122,8 @@ class PassThrough:
     reason: Reason
     window_limit: int | None = None
     """The largest ``from + size`` that the engine allows, where it refused the widened search for that."""
+    read: SearchPlan | None = None
+    """What had been read of the search by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +314,10 @@ class Connector(Protocol):
 
     def splice(self, plan: ExchangePlan, pages: Sequence[Page], reply: Reply, orders: Sequence[Order | None]) -> Reply:
         """The reply with each search's page of its order; None: of the first stage, scores untouched."""
+        ...
+
+    def identity(self, page: HitPage, place: int) -> Mapping[str, object]:
+        """``_index`` and ``_id`` of a hit, as far as the client sees them; ``place`` is its first-stage one, from 0."""
         ...
 
     def error(self, status: int, reason: str) -> Reply:

@@ -61,3 +61,5 @@ BY_THE_BRIDGE: Mapping[Reason, str] = {
     Reason.MODEL_FAILED: "The model raised an error, or gave scores that are no numbers.",
     Reason.INTERNAL: "A mistake in the bridge; its log says where.",
 }
+
+SENTENCES: Mapping[Reason, str] = {**ON_REQUEST, **BY_THE_REQUEST, **BY_THE_REPLY, **BY_THE_BRIDGE}

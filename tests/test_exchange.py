@@ -80,10 +80,10 @@ async def test_durations_are_told() -> None:
 
 @pytest.mark.parametrize(
     ("word", "reason", "unknown"),
-    [(None, None, 0), ("off", Reason.OFF, 0), (" OFF ", Reason.OFF, 0), ("explain", None, 1), ("", None, 1)],
+    [(None, None, 0), ("off", Reason.OFF, 0), (" OFF ", Reason.OFF, 0), ("explain", None, 0), ("", None, 1)],
 )
 async def test_the_control_header(word: str | None, reason: Reason | None, unknown: int) -> None:
-    """The word off passes a search through; any other is ignored and counted."""
+    """The word off passes a search through, explain is known; any other is ignored and counted."""
     headers = () if word is None else (("x-rerank", word),)
     async with exchange() as small:
         assert small.exchange.declines(Request("POST", "/_search", headers)) is reason
@@ -293,6 +293,9 @@ class BrokenConnector:
     def splice(self, plan: ExchangePlan, pages: Sequence[Page], reply: Reply, orders: Sequence[Order | None]) -> Reply:
         self._fail_in("splice")
         return self._real.splice(plan, pages, reply, orders)
+
+    def identity(self, page: HitPage, place: int) -> Mapping[str, object]:
+        return self._real.identity(page, place)
 
     def error(self, status: int, reason: str) -> Reply:
         return self._real.error(status, reason)

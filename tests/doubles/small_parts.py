@@ -7,7 +7,19 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from connectors.base import Answers, ExchangePlan, Order, Page, PassThrough, PolicyOf, Questions, Reason, Reply, Request
+from connectors.base import (
+    Answers,
+    ExchangePlan,
+    HitPage,
+    Order,
+    Page,
+    PassThrough,
+    PolicyOf,
+    Questions,
+    Reason,
+    Reply,
+    Request,
+)
 
 NO_TEXT = PassThrough(Reason.NO_QUERY_TEXT)
 
@@ -34,6 +46,9 @@ class SmallConnector:
 
     def splice(self, plan: ExchangePlan, pages: Sequence[Page], reply: Reply, orders: Sequence[Order | None]) -> Reply:
         return reply
+
+    def identity(self, page: HitPage, place: int) -> Mapping[str, object]:
+        return {}
 
     def error(self, status: int, reason: str) -> Reply:
         body = json.dumps({"error": {"type": "bridge", "reason": reason}, "status": status}).encode()
