@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import parse_qsl, quote
@@ -41,6 +41,7 @@ MAX_SEARCHES = 100
 """Of one request that are read; as many windows of 100 hits may wait to be scored, by default."""
 _LINES = re.compile(r"\s*application/(?:[\w.+-]+\+)?(?:x-nd)?json\s*(?:;.*)?", re.IGNORECASE)
 _INDEX_KEYS = ("index", "indices")
+_INDEX_OPTIONS = ("ignore_unavailable", "allow_no_indices", "expand_wildcards")
 _BAD_REQUEST, _UNAVAILABLE = 400, 503
 _UNREADABLE = (_codings.CodingError, RawJsonError, KeyError)
 
@@ -102,21 +103,20 @@ def _planned_items(request: Request, lines: Sequence[bytes], plan_item: ItemPlan
 
 def _planned_item(request: Request, head: bytes, line: bytes, plan_item: ItemPlanner) -> PlannedItem:
     """The plan of one search, as if it had come by itself."""
-    indices = _named(head, indices_of(request.path))
-    if indices is None or not line:
-        return PassThrough(Reason.BODY_SHAPE)
-    target = f"{_search_path(indices)}?{request.query_string}"
-    return plan_item(request_with(request, target, line, _codings.json_type_like(request.header("accept"))), indices)
-
-
-def _named(head: bytes, of_path: tuple[str, ...]) -> tuple[str, ...] | None:
-    """The indices of a header, or those of the path; None where it can't be told."""
     try:
         header = decode(head or b"{}")
     except RawJsonError:
-        return None
-    if not isinstance(header, dict):
-        return None
+        return PassThrough(Reason.BODY_SHAPE)
+    indices = _indices(header, indices_of(request.path)) if isinstance(header, dict) else None
+    if not isinstance(header, dict) or indices is None or not line:
+        return PassThrough(Reason.BODY_SHAPE)
+    options = {key: header[key] for key in _INDEX_OPTIONS if isinstance(header.get(key), str | bool)}
+    target = f"{_search_path(indices)}?{_with_options(request.query_string, options)}"
+    return plan_item(request_with(request, target, line, _codings.json_type_like(request.header("accept"))), indices)
+
+
+def _indices(header: Mapping[str, object], of_path: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Those that a header names, or those of the path; None where it can't be told."""
     named = [header[key] for key in _INDEX_KEYS if key in header]
     if not named:
         return of_path
@@ -124,6 +124,12 @@ def _named(head: bytes, of_path: tuple[str, ...]) -> tuple[str, ...] | None:
     if len(named) > 1 or not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         return None
     return tuple(name for name in names if name)
+
+
+def _with_options(query_string: str, options: Mapping[str, str | bool]) -> str:
+    """The URL's parameters, and those of the header, which win."""
+    kept = [part for part in query_string.split("&") if part.partition("=")[0] not in options]
+    return "&".join([*filter(None, kept), *(f"{key}={quote(str(value).lower())}" for key, value in options.items())])
 
 
 def _search_path(indices: tuple[str, ...]) -> str:

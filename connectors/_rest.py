@@ -12,6 +12,7 @@ from connectors._dialect import Dialect
 from connectors._msearch import plan_msearch
 from connectors._one_search import plan_one, segments
 from connectors._search_reply import identity_of
+from connectors._template import plan_msearch_template, plan_search_template
 from connectors._ways import Planned, Planner, Way
 from connectors.base import (
     Answers,
@@ -35,6 +36,12 @@ _ROUTES: Mapping[tuple[str, ...], tuple[frozenset[str], Planner]] = {
     (_INDEX, "_msearch"): (_READS, plan_msearch),
     (_INDEX, _INDEX, "_msearch"): (_READS, plan_msearch),
     ("_msearch",): (_READS, plan_msearch),
+    (_INDEX, "_search", "template"): (_READS, plan_search_template),
+    (_INDEX, _INDEX, "_search", "template"): (_READS, plan_search_template),
+    ("_search", "template"): (_READS, plan_search_template),
+    (_INDEX, "_msearch", "template"): (_READS, plan_msearch_template),
+    (_INDEX, _INDEX, "_msearch", "template"): (_READS, plan_msearch_template),
+    ("_msearch", "template"): (_READS, plan_msearch_template),
 }
 """Segments of a path -> its methods, and what plans it. None fits ``/index/_doc/_search``, which writes a document."""
 
@@ -87,7 +94,7 @@ _ERROR_TYPES = {502: "bad_gateway_exception", 504: "gateway_timeout_exception"}
 
 def _planner(method: str, path: str) -> Planner | None:
     named = tuple(segments(path))
-    shape = tuple(_INDEX if _is_index(name) else name for name in named)
+    shape = (*(_INDEX if _is_index(name) else name for name in named[:-1]), *named[-1:])  # none ends with an index
     methods, planner = _ROUTES.get(shape, (frozenset(), None))
     return planner if method in methods else None
 

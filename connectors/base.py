@@ -85,6 +85,7 @@ class Reason(StrEnum):
     BODY_SHAPE = "body-shape"
     REPLY_FORMAT = "reply-format"
     FILTER_PATH = "filter-path"
+    TEMPLATE = "template"
     NO_QUERY_TEXT = "no-query-text"
     FILTER_ONLY = "filter-only"
     AUTOCOMPLETE = "autocomplete"

@@ -20,6 +20,8 @@ BY_THE_REQUEST: Mapping[Reason, str] = {
     "`fields` no list: the engine may read it otherwise.",
     Reason.REPLY_FORMAT: "The client asks for YAML, CBOR or SMILE.",
     Reason.FILTER_PATH: "`filter_path` leaves no hits to reorder, or parts of them that could not be restored exactly.",
+    Reason.TEMPLATE: "A search template that the engine does not render for this client, or whose URL has parameters "
+    "(`size`, `sort`, `_source` and the like) that it replaces.",
     Reason.NO_QUERY_TEXT: "No words of a user stand in the scoring part of the query; words in `filter` or `must_not` "
     "select, they don't rank.",
     Reason.FILTER_ONLY: "The user's words stand in filter context alone (`bool.filter`), where they select and don't "

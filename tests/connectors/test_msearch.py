@@ -119,6 +119,29 @@ def test_indices(head: bytes, path: str, expected: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("head", "query", "expected"),
+    [
+        (b"{}", "", ""),
+        (b'{"ignore_unavailable":true}', "", "ignore_unavailable=true"),
+        (b'{"ignore_unavailable":true}', "ignore_unavailable=false&pretty", "pretty=&ignore_unavailable=true"),
+        (
+            b'{"expand_wildcards":"open,hidden","allow_no_indices":"false"}',
+            "typed_keys=true",
+            "typed_keys=true&allow_no_indices=false&expand_wildcards=open%2Chidden",
+        ),
+        (b'{"allow_no_indices":[1]}', "", ""),
+    ],
+)
+def test_index_options(head: bytes, query: str, expected: str) -> None:
+    """How names of indices are read travels with each search, so that what is asked about them is read alike."""
+    plan = planned(msearch(lines(head, FOX), f"/_msearch?{query}"))
+    (item,) = plan.searches
+    assert isinstance(item, SearchPlan)
+    assert item.request.query_string == expected
+    assert plan.request.target == f"/_msearch?{query}"
+
+
+@pytest.mark.parametrize(
     "media_type",
     [
         "application/x-ndjson",
@@ -176,7 +199,8 @@ def test_many_searches() -> None:
 
 FIRST, ALONE, MISSING = (b'{"index":"a"}', FOX), (b"{}", AGGS), (b'{"index":"none"}', FOX)
 PLAN = planned(msearch(lines(*FIRST, *ALONE, *MISSING, *FIRST)))
-ALL = {"took": 3, "responses": [{**THREE, "status": 200}, {**TWO, "status": 200}, NO_INDEX, {**TWO, "status": 200}]}
+RESPONSES = [{**THREE, "status": 200}, {**TWO, "status": 200}, NO_INDEX, {**TWO, "status": 200}]
+ALL = {"took": 3, "responses": RESPONSES}
 
 
 def test_pages() -> None:
@@ -274,7 +298,7 @@ def test_second_answers(again: Reply, expected: Any, coding: str | None) -> None
     """They stand in the places of the first ones, or the error does that there was instead."""
     merged = OpenSearch().merged(PLAN, reply(ALL, coding=coding), [2], again)
     body = gzip.decompress(merged.body) if coding else merged.body
-    assert body == written({"took": 3, "responses": [*ALL["responses"][:2], expected, ALL["responses"][3]]})
+    assert body == written({"took": 3, "responses": [*RESPONSES[:2], expected, RESPONSES[3]]})
     assert merged.header("content-length") == str(len(merged.body))
 
 
