@@ -1,43 +1,19 @@
 """The kinds of clauses of the query DSL: what each says of a user's words, and where its manual page stands.
 
-One table, ``KINDS``: a kind that is not there says nothing. A reader gets a clause's body, whatever JSON that is, and
-yields what it found; ``inner`` names the keys under which a kind holds further clauses of the scoring part. Sources:
-"Query DSL", manuals of Elasticsearch 7.17 to 9 and OpenSearch 1.3 to 3; each kind names its page.
+One table, ``KINDS``: a kind that is not there says nothing. Sources: "Query DSL", manuals of Elasticsearch 7.17 to 9
+and OpenSearch 1.3 to 3; each kind names its page.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
-from enum import Enum, auto
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from connectors import _lucene
-from connectors._lucene_simple import flags_of, simple_query_string
+from connectors import _clause_words as read
+from connectors._clause_words import Body, Fields, Found, Reader, Standing
 from connectors.base import Reason
 
-Fields = tuple[str, ...]
-Body = Mapping[str, object]
-
-
-class Standing(Enum):
-    """What the words of a clause are worth."""
-
-    WORDS = auto()
-    """They are what the user means."""
-    COMPLETION = auto()
-    """The last of them is being typed."""
-    TERM = auto()
-    """They may be a code as well, and count where nothing else is there."""
-
-
-class Found(NamedTuple):
-    """The words of one clause."""
-
-    text: str
-    fields: Fields | None
-    """Where they were matched, boosts and all; empty: in every field; None: that says nothing of what to read."""
-    standing: Standing = Standing.WORDS
+__all__ = ["KINDS", "Found", "Kind", "Standing", "manual_page"]
 
 
 class Kind(NamedTuple):
@@ -47,7 +23,7 @@ class Kind(NamedTuple):
     """Of the manual: ``es`` or ``os`` and its name, see ``manual_page``."""
     example: Body
     """A body that shows what is read."""
-    words: Callable[[Body], Iterator[Found]] | None = None
+    words: Reader | None = None
     inner: Fields = ()
     """Keys of further clauses that make up the score."""
     shows_own_fields: bool = True
@@ -57,125 +33,49 @@ class Kind(NamedTuple):
 
 
 _ELASTIC = "https://www.elastic.co/docs/reference/query-languages/query-dsl/query-dsl-"
+_OLDER = "https://www.elastic.co/guide/en/elasticsearch/reference/7.17/query-dsl-"
 _OPENSEARCH = "https://docs.opensearch.org/latest/query-dsl/"
 
 
 def manual_page(kind: Kind) -> str:
     """The address of a kind's manual page."""
     manual, _, name = kind.page.partition(":")
-    return f"{_ELASTIC}{name}" if manual == "es" else f"{_OPENSEARCH}{name}/"
-
-
-_AS_YOU_TYPE = re.compile(r"\._(\dgram|index_prefix)(\^|$)")
-"""The sub-fields of ``search_as_you_type``. Source: "Search-as-you-type field type", Elasticsearch 7.17 to 9."""
-_COMPLETING = ("bool_prefix", "phrase_prefix")
-
-
-def _standing(fields: Fields, match_type: object = None) -> Standing:
-    # A tuple is looked through: what the client sent may be unhashable.
-    completes = match_type in _COMPLETING or any(_AS_YOU_TYPE.search(name) for name in fields)
-    return Standing.COMPLETION if completes else Standing.WORDS
-
-
-def _field(body: Body, key: str = "query") -> Iterator[Found]:
-    """``{"title": "words"}`` or ``{"title": {"query": "words", ...}}``."""
-    for name, value in body.items():
-        text = value.get(key) if isinstance(value, dict) else value
-        if isinstance(text, str):
-            yield Found(_one_line(text), (name,), _standing((name,)))
-
-
-def _prefix(body: Body) -> Iterator[Found]:
-    return (found._replace(standing=Standing.COMPLETION) for found in _field(body))
-
-
-def _multi_match(body: Body) -> Iterator[Found]:
-    text = body.get("query")
-    if isinstance(text, str):
-        fields = _names(body.get("fields"))
-        yield Found(_one_line(text), fields, _standing(fields, body.get("type")))
-
-
-def _query_string(body: Body) -> Iterator[Found]:
-    query = body.get("query")
-    if isinstance(query, str):
-        named = _names(body.get("fields")) or _names(body.get("default_field"))
-        yield in_query_string(_lucene.escaped(query) if body.get("escape") is True else query, named, body.get("type"))
-
-
-def in_query_string(query: str, default_fields: Fields, match_type: object = None) -> Found:
-    """The words of a query in Lucene's syntax; its fields are none where some word was matched in all of them."""
-    words = _lucene.query_string(query)
-    fields = words.fields
-    if words.has_bare_words:
-        fields = (*words.fields, *default_fields) if default_fields else ()
-    return Found(words.text, fields, _standing(fields, match_type))
-
-
-def _simple_query_string(body: Body) -> Iterator[Found]:
-    query = body.get("query")
-    if isinstance(query, str):
-        fields = _names(body.get("fields"))
-        text = simple_query_string(query, flags_of(body.get("flags")))
-        yield Found(text, fields, _standing(fields))
-
-
-def _vector_text(*path: str) -> Callable[[Body], Iterator[Found]]:
-    """A reader of the text at a path, ``*`` for any key; a field of vectors is nothing to read."""
-
-    def read(body: Body) -> Iterator[Found]:
-        return (Found(_one_line(text), None) for text in _at(body, path) if isinstance(text, str))
-
-    return read
-
-
-def _at(value: object, path: Fields) -> Iterator[object]:
-    if not path:
-        yield value
-    elif isinstance(value, dict):
-        inner = value.values() if path[0] == "*" else (value.get(path[0]),)
-        for one in inner:
-            yield from _at(one, path[1:])
-
-
-def _semantic(body: Body) -> Iterator[Found]:
-    text = body.get("query")
-    if isinstance(text, str):
-        yield Found(_one_line(text), _names(body.get("field")))
-
-
-def _knn(body: Body) -> Iterator[Found]:
-    return _vector_text("query_vector_builder", "text_embedding", "model_text")(body)
-
-
-def _names(value: object) -> Fields:
-    names = value if isinstance(value, list) else [value]
-    return tuple(name for name in names if isinstance(name, str))
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    addresses = {"es": f"{_ELASTIC}{name}", "es7": f"{_OLDER}{name}.html", "os": f"{_OPENSEARCH}{name}/"}
+    return addresses[manual]
 
 
 _TITLE = {"match": {"title": "quick fox"}}
 _OTHER = {"match": {"body": "some longer words"}}
-_VECTOR = [0.5, 0.1]
+_QUICK, _FOX = {"span_term": {"title": "quick"}}, {"span_term": {"title": "fox"}}
 
-KINDS: Mapping[str, Kind] = {
-    "match": Kind("es:match-query", {"title": "quick fox"}, _field),
-    "match_phrase": Kind("es:match-query-phrase", {"title": "quick fox"}, _field),
-    "match_phrase_prefix": Kind("es:match-query-phrase-prefix", {"title": "quick fo"}, _prefix),
-    "match_bool_prefix": Kind("es:match-bool-prefix-query", {"title": "quick fo"}, _prefix),
-    "multi_match": Kind("es:multi-match-query", {"query": "quick fox", "fields": ["title^3", "body.*"]}, _multi_match),
+_BUILDER = {"text_embedding": {"model_id": "m", "model_text": "quick fox"}}
+_VECTOR = Reason.VECTOR_SEARCH
+
+_FULL_TEXT: Mapping[str, Kind] = {
+    "match": Kind("es:match-query", {"title": "quick fox"}, read.field),
+    "match_phrase": Kind("es:match-query-phrase", {"title": "quick fox"}, read.field),
+    "match_phrase_prefix": Kind("es:match-query-phrase-prefix", {"title": "quick fo"}, read.prefix),
+    "match_bool_prefix": Kind("es:match-bool-prefix-query", {"title": "quick fo"}, read.prefix),
+    "multi_match": Kind("es:multi-match-query", {"query": "quick fox", "fields": ["title^3", "b*"]}, read.multi_match),
     "combined_fields": Kind(
-        "es:combined-fields-query", {"query": "quick fox", "fields": ["title", "body"]}, _multi_match
+        "es:combined-fields-query", {"query": "quick fox", "fields": ["title", "body"]}, read.multi_match
     ),
     "query_string": Kind(
-        "es:query-string-query", {"query": "title:quick AND fo?^2 -lazy", "fields": ["body"]}, _query_string
+        "es:query-string-query", {"query": "title:quick AND fox^2 -lazy", "fields": ["body"]}, read.query_string
     ),
     "simple_query_string": Kind(
-        "es:simple-query-string-query", {"query": '+"quick fox" -lazy', "fields": ["title"]}, _simple_query_string
+        "es:simple-query-string-query", {"query": "+quick fo* -lazy", "fields": ["title"]}, read.simple_query
     ),
+    "kql": Kind("es:kql-query", {"query": "title: quick fox and not lang: en"}, read.kql),
+    "intervals": Kind(
+        "es:intervals-query",
+        {"title": {"all_of": {"intervals": [{"match": {"query": "quick"}}, {"fuzzy": {"term": "fox"}}]}}},
+        read.intervals,
+    ),
+    "common": Kind("es7:common-terms-query", {"title": {"query": "quick fox"}}, read.field),
+}
+
+_COMPOUND: Mapping[str, Kind] = {
     "bool": Kind("es:bool-query", {"must": [_TITLE], "filter": [_OTHER]}, inner=("must", "should")),
     "boosting": Kind("es:boosting-query", {"positive": _TITLE, "negative": _OTHER}, inner=("positive",)),
     "constant_score": Kind("es:constant-score-query", {"filter": _TITLE}, inner=("filter",)),
@@ -187,46 +87,86 @@ KINDS: Mapping[str, Kind] = {
     "pinned": Kind("es:pinned-query", {"ids": ["1"], "organic": _TITLE}, inner=("organic",)),
     "rule": Kind("es:rule-query", {"match_criteria": {"q": "x"}, "organic": _TITLE}, inner=("organic",)),
     "rule_query": Kind("es:rule-query", {"match_criteria": {"q": "x"}, "organic": _TITLE}, inner=("organic",)),
-    "hybrid": Kind("os:compound/hybrid", {"queries": [_TITLE]}, inner=("queries",), without_words=Reason.VECTOR_SEARCH),
-    "nested": Kind("es:nested-query", {"path": "comments", "query": _TITLE}, inner=("query",)),
-    "has_child": Kind(
-        "es:has-child-query", {"type": "answer", "query": _TITLE}, inner=("query",), shows_own_fields=False
-    ),
+    "hybrid": Kind("os:compound/hybrid", {"queries": [_TITLE]}, inner=("queries",), without_words=_VECTOR),
+    "nested": Kind("es:nested-query", {"path": "title", "query": _TITLE}, inner=("query",)),
+    "has_child": Kind("es:has-child-query", {"type": "a", "query": _TITLE}, inner=("query",), shows_own_fields=False),
     "has_parent": Kind(
         "es:has-parent-query", {"parent_type": "q", "query": _TITLE}, inner=("query",), shows_own_fields=False
     ),
-    "knn": Kind(
-        "es:knn-query",
-        {"field": "v", "query_vector_builder": {"text_embedding": {"model_id": "m", "model_text": "quick fox"}}},
-        _knn,
-        without_words=Reason.VECTOR_SEARCH,
-    ),
+}
+
+_VECTORS: Mapping[str, Kind] = {
+    "knn": Kind("es:knn-query", {"field": "v", "query_vector_builder": _BUILDER}, read.knn, without_words=_VECTOR),
     "semantic": Kind(
-        "es:semantic-query", {"field": "title", "query": "quick fox"}, _semantic, without_words=Reason.VECTOR_SEARCH
+        "es:semantic-query", {"field": "title", "query": "quick fox"}, read.semantic, without_words=_VECTOR
     ),
     "sparse_vector": Kind(
         "es:sparse-vector-query",
         {"field": "v", "inference_id": "m", "query": "quick fox"},
-        _vector_text("query"),
-        without_words=Reason.VECTOR_SEARCH,
+        read.vector_text("query"),
+        without_words=_VECTOR,
     ),
     "text_expansion": Kind(
         "es:text-expansion-query",
         {"v": {"model_id": "m", "model_text": "quick fox"}},
-        _vector_text("*", "model_text"),
-        without_words=Reason.VECTOR_SEARCH,
+        read.vector_text("*", "model_text"),
+        without_words=_VECTOR,
     ),
+    "weighted_tokens": Kind("es:weighted-tokens-query", {"v": {"tokens": {"fox": 0.5}}}, without_words=_VECTOR),
     "neural": Kind(
         "os:specialized/neural",
         {"v": {"query_text": "quick fox", "k": 9}},
-        _vector_text("*", "query_text"),
-        without_words=Reason.VECTOR_SEARCH,
+        read.vector_text("*", "query_text"),
+        without_words=_VECTOR,
     ),
     "neural_sparse": Kind(
         "os:specialized/neural-sparse",
         {"v": {"query_text": "quick fox"}},
-        _vector_text("*", "query_text"),
-        without_words=Reason.VECTOR_SEARCH,
+        read.vector_text("*", "query_text"),
+        without_words=_VECTOR,
     ),
-    "more_like_this": Kind("es:mlt-query", {"like": "quick fox"}, without_words=Reason.MORE_LIKE_THIS),
+    "agentic": Kind("os:specialized/agentic", {"query_text": "quick fox"}, read.vector_text("query_text")),
 }
+
+_SPANS: Mapping[str, Kind] = {
+    name: Kind(f"es:{page}-query", example, read.span(name))
+    for name, page, example in (
+        ("span_term", "span-term", {"title": "fox"}),
+        ("span_near", "span-near", {"clauses": [_QUICK, _FOX], "slop": 2}),
+        ("span_or", "span-or", {"clauses": [_QUICK, _FOX]}),
+        ("span_first", "span-first", {"match": _FOX, "end": 3}),
+        ("span_not", "span-not", {"include": _FOX, "exclude": _QUICK}),
+        ("span_containing", "span-containing", {"big": _QUICK, "little": _FOX}),
+        ("span_within", "span-within", {"big": _FOX, "little": _QUICK}),
+        ("field_masking_span", "span-field-masking", {"query": _FOX, "field": "body"}),
+        ("span_multi", "span-multi-term", {"match": {"prefix": {"title": "qu"}}}),
+    )
+}
+
+_TERMS: Mapping[str, Kind] = {
+    "term": Kind("es:term-query", {"title": {"value": "fox"}}, read.term),
+    "terms": Kind("es:terms-query", {"title": ["quick", "fox"]}, read.term),
+    "fuzzy": Kind("es:fuzzy-query", {"title": {"value": "fox"}}, read.term),
+}
+
+_WORDLESS: Mapping[str, Kind] = {
+    "more_like_this": Kind("es:mlt-query", {"like": "quick fox"}, without_words=Reason.MORE_LIKE_THIS),
+    "match_all": Kind("es:match-all-query", {}),
+    "exists": Kind("es:exists-query", {"field": "title"}),
+    "ids": Kind("es:ids-query", {"values": ["1"]}),
+    "prefix": Kind("es:prefix-query", {"title": "qu"}),
+    "range": Kind("es:range-query", {"price": {"lt": 5}}),
+    "regexp": Kind("es:regexp-query", {"title": "qu.*"}),
+    "wildcard": Kind("es:wildcard-query", {"title": "qu*"}),
+    "terms_set": Kind("es:terms-set-query", {"tags": {"terms": ["quick"]}}),
+    "parent_id": Kind("es:parent-id-query", {"type": "answer", "id": "1"}),
+    "distance_feature": Kind("es:distance-feature-query", {"field": "at", "origin": "now", "pivot": "7d"}),
+    "rank_feature": Kind("es:rank-feature-query", {"field": "pagerank"}),
+    "script": Kind("es:script-query", {"script": "doc.price.value > 5"}),
+    "percolate": Kind("es:percolate-query", {"field": "query", "document": {"title": "quick fox"}}),
+    "geo_distance": Kind("es:geo-distance-query", {"distance": "9km", "place": [0, 51]}),
+    "wrapper": Kind("es:wrapper-query", {"query": "eyJtYXRjaF9hbGwiOnt9fQ=="}),
+    "template": Kind("os:specialized/template", {"match": {"title": "${words}"}}),
+}
+
+KINDS: Mapping[str, Kind] = {**_FULL_TEXT, **_COMPOUND, **_VECTORS, **_SPANS, **_TERMS, **_WORDLESS}

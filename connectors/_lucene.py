@@ -116,7 +116,7 @@ class _QueryString:
         self._next = _Group(is_left_out=left_out, field=name)
 
     def _add(self, text: str) -> None:
-        words = _words(text)
+        words = words_of(text)
         is_comparison = self._next.field is not None and text[:1] in {"<", ">"}
         if words and not is_comparison and not self._next.is_left_out:
             self._words += words
@@ -132,7 +132,7 @@ class _QueryString:
         return self._tokens[index].kind if index < len(self._tokens) else "end"
 
 
-def _words(text: str) -> list[str]:
+def words_of(text: str) -> list[str]:
     """The parts between spaces that have a letter or digit."""
     return [word for word in text.split() if any(character.isalnum() for character in word)]
 

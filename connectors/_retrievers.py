@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from connectors.base import Reason
 
 MAX_DEPTH = 20  # retrievers within retrievers
-DEFAULT_RANK_WINDOW = 10  # of every kind, and of a rescorer
 
 _INNER: Mapping[str, tuple[str, ...]] = {
     "standard": (),
@@ -24,9 +23,6 @@ _INNER: Mapping[str, tuple[str, ...]] = {
     "diversify": ("retriever",),  # takes hits out, and leaves the others in their order
 }
 """What is not there orders hits in a way of its own: ``text_similarity_reranker``, ``random_reranker``."""
-
-
-_UNBOUNDED = frozenset({"standard", "knn"})
 
 
 class _UnreadError(Exception):
@@ -83,19 +79,3 @@ def _rescorers(body: Mapping[str, object]) -> set[str]:
 
 def _each(value: object) -> list[object]:
     return value if isinstance(value, list) else [value]
-
-
-def rank_window(search: Mapping[str, object]) -> int | None:
-    """The most hits that the tree, or the fusion of ranks, allows a search to ask for; None: any number.
-
-    Source: "Retrievers" and "Reciprocal rank fusion", Elasticsearch 8.8 to 9: a larger ``size`` is an error.
-    """
-    outermost = search.get("retriever", search.get("rank"))
-    windows: list[object] = []
-    for kind, body in outermost.items() if isinstance(outermost, dict) else ():
-        if kind == "rescorer" and isinstance(body, dict):
-            windows += [one.get("window_size") for one in _each(body.get("rescore")) if isinstance(one, dict)]
-        elif kind not in _UNBOUNDED and isinstance(body, dict):
-            windows.append(body.get("rank_window_size", body.get("window_size")))
-    sizes = [window if isinstance(window, int) and window > 0 else DEFAULT_RANK_WINDOW for window in windows]
-    return min(sizes, default=None)

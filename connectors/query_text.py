@@ -2,32 +2,33 @@
 
 Only the scoring part is read: what stands in ``filter`` or ``must_not`` says what may be found, not what is meant.
 Several texts: the longest wins; equal ones count once, with the fields of all. What each kind of clause says stands in
-``connectors._clauses``.
+``connectors._clauses``, and which queries a search body holds in ``connectors._retrievers``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from connectors._clauses import KINDS, Fields, Found, Standing, in_query_string, manual_page
-from connectors._retrievers import queries_of, rank_window
+from connectors._clause_words import MAX_DEPTH, Fields, Found, Standing, in_query_string, listed
+from connectors._clauses import KINDS, manual_page
+from connectors._retrievers import queries_of
 from connectors.base import Reason
 
 __all__ = [
     "CLAUSE_KINDS",
+    "MAX_DEPTH",
     "QueryText",
-    "filter_only",
+    "clause_kinds",
     "is_being_typed",
     "manual_page",
     "read",
     "read_query_string",
     "read_search",
-    "widest_fetch",
 ]
 
 CLAUSE_KINDS = KINDS
-MAX_DEPTH = 50  # nested clauses; the engines' own limit is 30 (indices.query.bool.max_nested_depth)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +38,15 @@ class QueryText:
     text: str
     fields: Fields
     """Names and patterns in the order of the query, without boosts; empty where the query names none."""
+    is_of_terms: bool = False
+    """Whether only ``term`` clauses held words: codes as well, where the field is not one of text."""
 
 
 def read(query: object, *, min_last_word_letters: int = 0) -> QueryText | Reason:
-    """The user's words and their fields, or why there are none to rerank by."""
+    """The user's words and their fields, or why there are none to rerank by.
+
+    ``min_last_word_letters``: a text whose last word is shorter is being typed, see ``is_being_typed``; 0: none is.
+    """
     return _meant([query], min_last_word_letters)
 
 
@@ -59,19 +65,22 @@ def read_query_string(query: str, default_field: str | None, *, min_last_word_le
     return _best([found], min_last_word_letters) if found.text else Reason.NO_QUERY_TEXT
 
 
-def filter_only(query: object, *, min_last_word_letters: int = 0) -> tuple[QueryText, list[dict[str, object]]] | None:
-    """The words that stand in filter context alone, and the clauses there that hold words; None where there are none.
+def is_being_typed(text: str, min_last_word_letters: int) -> bool:
+    """Whether the last word is made of fewer letters than that.
 
-    Each clause is a query that stands by itself, as the client wrote it: a ``nested`` clause comes whole, a ``bool`` is
-    taken apart. None as well where the scoring part has words, completes them, or orders by vectors or likeness.
+    Lower-case letters alone are counted as such, so that digits, capitals and scripts without case are never taken for
+    the beginning of a word: "iphone 5", "vitamin C" and a Chinese character are whole.
     """
-    if _why_no_words([query], _texts([query])) is not Reason.NO_QUERY_TEXT:
-        return None
-    found = _in_filters(query)
-    if not found:
-        return None
-    meant = _best([one for _, words in found for one in words], min_last_word_letters)
-    return (meant, [clause for clause, _ in found]) if isinstance(meant, QueryText) else None
+    last = text.rpartition(" ")[2]
+    return len(last) < min_last_word_letters and all(character.islower() for character in last)
+
+
+def clause_kinds(search: Mapping[str, object]) -> frozenset[str]:
+    """The kinds of all clauses of the scoring part, of those that hold others as well."""
+    queries = queries_of(search)
+    if isinstance(queries, Reason):
+        return frozenset()
+    return frozenset(name for query in queries for name, _, _ in _clauses(query))
 
 
 def _completes(suggest: object) -> bool:
@@ -79,35 +88,11 @@ def _completes(suggest: object) -> bool:
     return isinstance(suggest, dict) and any(isinstance(one, dict) and "completion" in one for one in suggest.values())
 
 
-def widest_fetch(search: Mapping[str, object], size: int) -> int | None:
-    """The most hits that may be asked for without changing what is found; None: any number; ``size``: the client's.
-
-    A tree of retrievers allows no more than its ``rank_window_size``, and vectors without a ``k`` find as many
-    neighbours as the search wants hits.
-    """
-    window = rank_window(search)
-    if window is not None:
-        return window
-    queries = queries_of(search)
-    without_k = not isinstance(queries, Reason) and any(
-        name in _SIZED_BY_SEARCH and isinstance(body, dict) and not _names_k(body)
-        for query in queries
-        for name, body, _ in _clauses(query)
-    )
-    return size if without_k else None
-
-
-_SIZED_BY_SEARCH = frozenset({"knn", "semantic"})
-_K = ("k", "vector", "max_distance", "min_score")
-
-
-def _names_k(body: Mapping[str, object]) -> bool:
-    """Whether a vector clause says itself how many neighbours it finds; OpenSearch's stands under its field."""
-    return "k" in body or any(isinstance(value, dict) and any(key in value for key in _K) for value in body.values())
-
-
-_Clause = tuple[str, object, bool]
-"""Kind, body, and whether the fields that it names are the hits' own."""
+class _Clause(NamedTuple):
+    kind: str
+    body: object
+    is_own: bool
+    """Whether the fields that it names are the hits' own."""
 
 
 def _clauses(query: object, depth: int = 0, *, is_own: bool = True) -> Iterator[_Clause]:
@@ -115,7 +100,7 @@ def _clauses(query: object, depth: int = 0, *, is_own: bool = True) -> Iterator[
     if not isinstance(query, dict) or depth > MAX_DEPTH:
         return
     for name, body in query.items():
-        yield name, body, is_own
+        yield _Clause(name, body, is_own)
         kind = KINDS.get(name)
         if kind is not None:
             for inner in _held(body, kind.inner):
@@ -125,98 +110,56 @@ def _clauses(query: object, depth: int = 0, *, is_own: bool = True) -> Iterator[
 def _held(body: object, keys: Iterable[str]) -> Iterator[object]:
     if isinstance(body, dict):
         for key in keys:
-            inner = body.get(key)
-            yield from inner if isinstance(inner, list) else (inner,)
+            yield from listed(body.get(key))
 
 
-def _texts(queries: Iterable[object]) -> Iterator[Found]:
-    """All words of the scoring part, where there are any."""
-    for query in queries:
-        for name, body, is_own in _clauses(query):
-            kind = KINDS.get(name)
-            if kind is not None and kind.words is not None and isinstance(body, dict):
-                yield from (
-                    found if is_own else found._replace(fields=None) for found in kind.words(body) if found.text
-                )
+def _texts(clauses: Iterable[_Clause]) -> Iterator[Found]:
+    for clause in clauses:
+        kind = KINDS.get(clause.kind)
+        if kind is not None and kind.words is not None and isinstance(clause.body, dict):
+            for found in kind.words(clause.body):
+                if found.text:
+                    yield found if clause.is_own else found._replace(fields=None)
 
 
-def _meant(queries: list[object], min_last_word_letters: int) -> QueryText | Reason:
-    found = list(_texts(queries))
-    reason = _why_no_words(queries, found)
-    if reason is None:
-        return _best([one for one in found if one.standing is Standing.WORDS], min_last_word_letters)
-    terms = [one for one in found if one.standing is Standing.TERM]
-    if reason is Reason.NO_QUERY_TEXT and terms and not any(_in_filters(query) for query in queries):
-        return _best(terms, 0)
-    return reason
-
-
-def _why_no_words(queries: Iterable[object], found: Iterable[Found]) -> Reason | None:
-    """None where the scoring part has words that are typed out."""
-    standings = {one.standing for one in found}
-    if Standing.WORDS in standings:
-        return None
-    if Standing.COMPLETION in standings:
+def _meant(queries: Sequence[object], min_last_word_letters: int) -> QueryText | Reason:
+    clauses = [clause for query in queries for clause in _clauses(query)]
+    found = list(_texts(clauses))
+    words, completions, terms = ([one for one in found if one.standing is standing] for standing in Standing)
+    if words:
+        return _best(words, min_last_word_letters)
+    if completions:
         return Reason.AUTOCOMPLETE
-    names = [name for query in queries for name, _, _ in _clauses(query)]
-    reasons = {KINDS[name].without_words for name in names if name in KINDS}
-    return next((reason for reason in _WITHOUT_WORDS if reason in reasons), Reason.NO_QUERY_TEXT)
+    reasons = {KINDS[clause.kind].without_words for clause in clauses if clause.kind in KINDS}
+    telling = next((reason for reason in _TELLING if reason in reasons), None)
+    if telling is not None:
+        return telling
+    if terms and not _filters_by_words(clauses):
+        return _best(terms, 0, is_of_terms=True)
+    return Reason.NO_QUERY_TEXT
 
 
-_WITHOUT_WORDS = (Reason.MORE_LIKE_THIS, Reason.VECTOR_SEARCH)
+_TELLING = (Reason.MORE_LIKE_THIS, Reason.VECTOR_SEARCH)
+"""Reasons that kinds of clauses have of their own, the more telling first."""
 
 
-def _best(texts: list[Found], min_last_word_letters: int) -> QueryText | Reason:
+def _filters_by_words(clauses: Iterable[_Clause]) -> bool:
+    """Whether the user's words stand in filter context, so that a term of the scoring part is none of them."""
+    filters = (query for clause in clauses if clause.kind == "bool" for query in _held(clause.body, ("filter",)))
+    return any(found.standing is Standing.WORDS for query in filters for found in _texts(_clauses(query)))
+
+
+def _best(texts: Sequence[Found], min_last_word_letters: int, *, is_of_terms: bool = False) -> QueryText | Reason:
     """The longest text, with the fields of all that are equal to it."""
     best = max(texts, key=lambda found: len(found.text))
     if is_being_typed(best.text, min_last_word_letters):
         return Reason.AUTOCOMPLETE
-    same = [
-        found.fields for found in texts if found.text.casefold() == best.text.casefold() and found.fields is not None
-    ]
-    names_all = all(same)
-    return QueryText(best.text, _plain(name for fields in same for name in fields) if names_all else ())
+    equal = [found.fields for found in texts if found.text.casefold() == best.text.casefold()]
+    named = [fields for fields in equal if fields is not None]
+    return QueryText(best.text, _plain(named), is_of_terms)
 
 
-def is_being_typed(text: str, min_last_word_letters: int) -> bool:
-    """Whether the last word has fewer letters than that.
-
-    Lower-case letters alone are counted as such, so that digits, capitals and scripts without case are never taken for
-    the beginning of a word: "iphone 5", "vitamin C" and a Chinese character are whole.
-    """
-    last = text.rpartition(" ")[2]
-    return len(last) < min_last_word_letters and all(character.islower() for character in last)
-
-
-def _plain(fields: Iterable[str]) -> Fields:
-    """Names without boosts, each once; none where one of them means every field."""
-    names = tuple(dict.fromkeys(name.partition("^")[0].strip() for name in fields))
-    return () if "*" in names or not all(names) else names
-
-
-def _in_filters(query: object) -> list[tuple[dict[str, object], list[Found]]]:
-    """The clauses in filter context that hold words, each a query that stands by itself, with its words."""
-    found = []
-    for clause in _apart(query):
-        words = [one for one in _texts([clause]) if one.standing is Standing.WORDS]
-        if words:
-            found.append((clause, words))
-    return found
-
-
-_OPENED: Mapping[str, Fields] = {"bool": ("must", "should", "filter"), "constant_score": ("filter",)}
-
-
-def _apart(query: object, depth: int = 0, *, in_filter: bool = False) -> Iterator[dict[str, object]]:
-    """What stands in the ``filter`` of a ``bool``, taken apart down to clauses that have a score of their own."""
-    if not isinstance(query, dict) or depth > MAX_DEPTH:
-        return
-    for name, body in query.items():
-        if in_filter and name not in _OPENED:
-            yield {name: body}
-        keys = _OPENED.get(name) or (KINDS[name].inner if name in KINDS else ())
-        if not in_filter or name in _OPENED:
-            for key in keys:
-                for inner in _held(body, (key,)):
-                    filters = in_filter or (name, key) == ("bool", "filter")
-                    yield from _apart(inner, depth + 1, in_filter=filters)
+def _plain(named: Sequence[Fields]) -> Fields:
+    """Names without boosts, each once; none where one of them, or a clause without any, means every field."""
+    names = tuple(dict.fromkeys(name.partition("^")[0].strip() for fields in named for name in fields))
+    return () if "*" in names or not all(names) or not all(named) else names
