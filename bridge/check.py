@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from bridge.addresses import parse_address
-from bridge.composition import Models, bridging, described, identify, load_models, open_direct
+from bridge.composition import Models, bridging, described, described_indices, identify, load_models, open_direct
 from bridge.config import Config
 from bridge.errors import BridgeError
 from bridge.evaluate.client import SearchClient, open_client
@@ -61,8 +61,10 @@ async def _load_models(config: Config, console: Console) -> Models | None:
         _say(console, "model", f"[red]{escape(str(error))}[/]")
         return None
     spent_s = time.perf_counter() - started_s
-    for replicas in models:
+    for replicas in models.values():
         _say(console, "model", escape(f"{described(replicas)}, a {replicas[0].kind}"))
+    for line in described_indices(config):
+        _say(console, "indices", escape(line))
     _say(console, "memory", f"scores are kept in up to {config.score_cache_mib:,} MiB; loaded in {spent_s:.1f} s")
     return models
 

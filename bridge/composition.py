@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import msgspec
 
 from bridge.addresses import parse_address
-from bridge.cascade import Cascade, Stage
+from bridge.cascade import Cascade, Cascades, Stage
 from bridge.config import MIB, Config, split_listen
 from bridge.errors import ConfigError, UpstreamError
 from bridge.evaluate.client import SearchClient, open_client
 from bridge.exchange import Exchange
 from bridge.gateway import SearchExchange
+from bridge.index_config import ScoringConfig
 from bridge.models import catalog
 from bridge.models.base import Model, ModelKind
+from bridge.passages import Passages
 from bridge.ranking import Rule
 from bridge.score_cache import ScoreCache
 from bridge.scorer import Limits, Scorer
@@ -36,8 +38,8 @@ _RULES: dict[ModelKind, Rule] = {"bi-encoder": Rule("blend", 0.7), "cross-encode
 _CONNECTORS: tuple[type[OpenSearch | Elasticsearch], ...] = (OpenSearch, Elasticsearch)
 
 
-Models = tuple[tuple[Model, ...], ...]
-"""The replicas of each stage's model, one at least."""
+Models = Mapping[str, tuple[Model, ...]]
+"""The replicas of each model, one at least, by the name that the configuration has for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class Bridge:
     running: Running
     engine: Engine
     models: Models
-    """Empty where the mode is off: nothing is scored, so nothing is loaded."""
+    """None where the mode is off: nothing is scored, so nothing is loaded."""
 
 
 @asynccontextmanager
@@ -74,14 +76,14 @@ async def bridging(config: Config, loaded: Models | None = None) -> AsyncIterato
         engine = await identify(config, upstream)
         if config.mode == "off":
             async with _listening(config, engine, _Off(), upstream, telemetry) as running:
-                yield Bridge(running, engine, ())
+                yield Bridge(running, engine, {})
             return
         models = loaded or await load_models(config)
-        async with _scoring(config, models, telemetry) as cascade:
+        async with _scoring(config, models, telemetry) as cascades:
             exchange = Exchange(
                 connector=engine.connector,
                 upstream=upstream,
-                scores=WindowScores(cascade),
+                scores=WindowScores(cascades),
                 policy=config.policy,
                 telemetry=telemetry,
             )
@@ -90,19 +92,32 @@ async def bridging(config: Config, loaded: Models | None = None) -> AsyncIterato
 
 
 @asynccontextmanager
-async def _scoring(config: Config, models: Models, telemetry: Telemetry) -> AsyncIterator[Cascade]:
+async def _scoring(config: Config, models: Models, telemetry: Telemetry) -> AsyncIterator[Cascades]:
+    """Every way to score that the configuration names, over the same models, queues and scores that are kept."""
     cache = ScoreCache(config.score_cache_mib * MIB)
     limits = Limits(config.queue_limit_pairs, config.batch_tokens)
     async with AsyncExitStack() as stack:
-        stages = [
-            Stage(
-                await stack.enter_async_context(Scorer(replicas, limits, cache, telemetry)),
-                _rule(config, replicas[0].kind, is_last=wanted is config.model[-1]),
-                wanted.keep,
-            )
-            for wanted, replicas in zip(config.model, models, strict=True)
-        ]
-        yield Cascade(stages, config.score_timeout_s or max(_TIMEOUT_S[_kind(replicas[0])] for replicas in models))
+        scorers = {
+            name: await stack.enter_async_context(Scorer(replicas, limits, cache, telemetry))
+            for name, replicas in models.items()
+        }
+        yield Cascades(
+            {name: _cascade(scoring, models, scorers) for name, scoring in config.scorings().items()},
+        )
+
+
+def _cascade(wanted: ScoringConfig, models: Models, scorers: Mapping[str, Scorer]) -> Cascade:
+    stages = [
+        Stage(
+            scorers[stage.name],
+            _rule(wanted, models[stage.name][0].kind, is_last=stage is wanted.model[-1]),
+            stage.keep,
+        )
+        for stage in wanted.model
+    ]
+    usual_s = max(_TIMEOUT_S[_kind(models[stage.name][0])] for stage in wanted.model)
+    passages = Passages(wanted.passages) if wanted.passages is not None else None
+    return Cascade(stages, wanted.timeout_s or usual_s, passages=passages)
 
 
 async def identify(config: Config, upstream: Upstream, timeout_s: float = _INFO_TIMEOUT_S) -> Engine:
@@ -131,8 +146,9 @@ async def identify(config: Config, upstream: Upstream, timeout_s: float = _INFO_
 
 
 async def load_models(config: Config) -> Models:
-    """The configured models, loaded in a thread, each on every device that is wanted. Raises ``ModelLoadError``."""
-    return tuple([await asyncio.to_thread(_replicas, config, stage.name) for stage in config.model])
+    """The models that searches may need, each once, on every device that is wanted. Raises ``ModelLoadError``."""
+    names = dict.fromkeys(stage.name for scoring in config.scorings().values() for stage in scoring.model)
+    return {name: await asyncio.to_thread(_replicas, config, name) for name in names}
 
 
 def _replicas(config: Config, name: str) -> tuple[Model, ...]:
@@ -163,11 +179,20 @@ def described(replicas: Sequence[Model]) -> str:
 
 
 def described_scoring(config: Config, models: Models) -> str:
-    """All models in their order, and the memory for scores."""
+    """All models, which of them score for which indices, and the memory for scores."""
     if not models:
         return "model none, since the mode is off"
-    stages = "; then ".join(described(replicas) for replicas in models)
-    return f"model {stages}; scores kept in up to {config.score_cache_mib:,} MiB"
+    parts = [*(f"model {described(replicas)}" for replicas in models.values()), *described_indices(config)]
+    return "; ".join([*parts, f"scores kept in up to {config.score_cache_mib:,} MiB"])
+
+
+def described_indices(config: Config) -> list[str]:
+    """How each index pattern is scored, or that it is off; nothing where one model scores for all."""
+    reached = config.reached()
+    if len(reached) == 1 and len(config.model) == 1:
+        return []
+    others = "all indices" if len(reached) == 1 else "other indices"
+    return [f"{pattern or others}: {own.scoring if own.mode == 'on' else 'off'}" for pattern, own in reached.items()]
 
 
 def _unknown_engine(config: Config, status: int) -> str:
@@ -231,10 +256,10 @@ def _kind(model: Model) -> str:
     return model.device.partition(":")[0]
 
 
-def _rule(config: Config, kind: ModelKind, *, is_last: bool) -> Rule:
+def _rule(wanted: ScoringConfig, kind: ModelKind, *, is_last: bool) -> Rule:
     usual = _RULES[kind]
     if not is_last:
         return usual
-    ranking = usual.ranking if config.ranking == "auto" else config.ranking
-    weight = usual.blend_weight if config.blend_weight is None else config.blend_weight
+    ranking = usual.ranking if wanted.ranking == "auto" else wanted.ranking
+    weight = usual.blend_weight if wanted.blend_weight is None else wanted.blend_weight
     return Rule(ranking, weight)

@@ -8,90 +8,26 @@ from __future__ import annotations
 import re
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from bridge.headers import MAX_INSTRUCTION_CHARS
-from connectors.base import Policy, ScorePolicy, TextField
-from connectors.configured_words import is_pointer, is_template
+from bridge.index_config import (
+    IndexConfig,
+    Instruction,
+    KeepTopConfig,
+    Names,
+    Ranking,
+    ScoringConfig,
+    StageConfig,
+    Stages,
+)
+from connectors.base import KeepTop, LongDocuments, Policy, ScorePolicy, TextField
 
 MIB = 1024 * 1024
 _MAX_PORT = 65_535
-Instruction = Annotated[str, Field(max_length=MAX_INSTRUCTION_CHARS)]
-_STAGE = re.compile(r"(?P<name>.*?)(?::(?P<keep>\d+))?", re.DOTALL)
 _CREDENTIALS = re.compile(r"^(\w+://)?.*@", re.DOTALL)
-
-
-class StageConfig(BaseModel):
-    """One model of those that score a window one after the other."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str = Field(
-        min_length=1,
-        description="`embedded`, a hub id such as `mixedbread-ai/mxbai-rerank-base-v2`, or a local folder.",
-    )
-    keep: int | None = Field(
-        None, ge=2, description="Texts, the best of this stage, that the next one scores; not in the last stage."
-    )
-
-    def __str__(self) -> str:
-        """As it is written in one line: ``embedded:30``."""
-        return self.name if self.keep is None else f"{self.name}:{self.keep}"
-
-
-class TextFieldConfig(BaseModel):
-    """One field that the model reads."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str = Field(min_length=1, description="Dotted path of the field; `*` matches any characters.")
-    label: str = Field("", description="Written before the text, as `label: text`.")
-    max_chars: int | None = Field(None, ge=1, description="Characters of the field that are read; unset reads all.")
-
-
-class IndexConfig(BaseModel):
-    """What is read of the hits of the indices that match a pattern; the first match counts."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    pattern: str = Field(min_length=1, description="Index name, alias or pattern with `*`, as searches name it.")
-    text_fields: tuple[TextFieldConfig, ...] = Field(
-        (), description="Fields that the model reads, in this order; unset: the fields that the query names."
-    )
-    instruction: Instruction | None = Field(
-        None, description="What relevance means in these indices; unset: the `instruction` of all."
-    )
-    query_pointer: str = Field(
-        "",
-        description="JSON pointer (RFC 6901) to the user's words in the search body, such as `/ext/words`; unset, or "
-        "where it leads to no text: they are read from the query.",
-    )
-    query_text: str = Field(
-        "",
-        description="The words that the model reads in place of the user's, or a template for them, such as `{q} in "
-        "{category}`. `{q}` are the words that were found; `{/params/city}`, with a slash, is a JSON pointer into the "
-        "search body; any other name is a field, and stands for what a `term` or `terms` clause of the query asks of "
-        "it. Where one of them has no value, the words stay as they were found.",
-    )
-    promote: bool | None = Field(None, description="As the setting of all; unset: that one.")
-    sort_override: bool | None = Field(None, description="As the setting of all; unset: that one.")
-
-    @field_validator("query_pointer")
-    @classmethod
-    def _check_pointer(cls, value: str) -> str:
-        if value and not is_pointer(value):
-            raise ValueError(f"{value!r} is not a JSON pointer: it begins with / and has ~0 for ~ and ~1 for /")
-        return value
-
-    @field_validator("query_text")
-    @classmethod
-    def _check_template(cls, value: str) -> str:
-        if not is_template(value):
-            raise ValueError(f"{value!r} has braces that stand around no name, or a pointer that can't be followed")
-        return value
 
 
 class Config(BaseModel):
@@ -113,9 +49,8 @@ class Config(BaseModel):
     )
     mode: Literal["on", "off"] = Field("on", description="`off` passes every search through.")
 
-    model: tuple[StageConfig, ...] = Field(
+    model: Stages = Field(
         (StageConfig(name="embedded", keep=None),),
-        min_length=1,
         description="`embedded`, a hub id such as `mixedbread-ai/mxbai-rerank-base-v2`, or a local folder. Several "
         "score one after the other, as in `embedded:30,mixedbread-ai/mxbai-rerank-base-v2`: the second scores the 30 "
         "that the first likes best. In a file also a list of stages.",
@@ -159,7 +94,7 @@ class Config(BaseModel):
         description="First-stage hits that are scored. 100 is what reranking benchmarks use; the engines' own limit "
         "on a page is 10,000.",
     )
-    ranking: Literal["auto", "model", "blend", "rrf"] = Field(
+    ranking: Ranking = Field(
         "auto",
         description="`model` orders by the model alone, `blend` by a weighted mean of model and first stage (both "
         "scaled over the window), `rrf` by reciprocal rank fusion. `auto` is `model` for cross-encoders and "
@@ -187,7 +122,40 @@ class Config(BaseModel):
         description="Rerank searches that are sorted by a field as well. Clients that page by `search_after`, or show "
         "that hits are sorted, then show something else than they say.",
     )
-    indices: tuple[IndexConfig, ...] = Field((), description="What is read of a hit, per index pattern.")
+    long_documents: LongDocuments = Field(
+        "truncate",
+        description="What a model reads of a text that is longer than it reads at once: `truncate` its beginning, "
+        "`best_passage` passages of whole sentences, of which the best gives the text its score (MaxP, Dai and Callan "
+        "2019), `highlight` the fragments that the engine's own highlighter finds. Models that read 8K tokens seldom "
+        "meet such a text; passages cost a shorter one its time for each.",
+    )
+    passages_per_document: int = Field(
+        10,
+        ge=1,
+        le=100,
+        description="With `best_passage`, so many passages of a text are read at most, from its beginning. 10 is what "
+        "Cohere's first rerankers took (`max_chunks_per_doc`), and what holds the 20,000 characters of "
+        "`max_text_chars` for a model that reads 512 tokens.",
+    )
+    exact_fields: Names = Field(
+        (),
+        description="Fields such as `sku`, `title` or `_id`: a hit in the window where one of them is the query text "
+        "(but for case, white space and Unicode's ways to write a sign) stays on top, in first-stage order.",
+    )
+    keep_top: KeepTopConfig | None = Field(
+        None,
+        description="`3/10` lets none of the first stage's best 3 hits fall below rank 10. In a file also "
+        "`{first: 3, within: 10}`.",
+    )
+    boost_weight: float = Field(
+        0.0,
+        ge=0.0,
+        le=1.0,
+        description="Share of the first stage in the order of searches that raise documents by more than words "
+        "(`function_score`, `script_score`, `rank_feature`, `distance_feature`, `boosting`): a blend, as with "
+        "`blend_weight`, in every stage. 0 leaves such searches to the `ranking`.",
+    )
+    indices: tuple[IndexConfig, ...] = Field((), description="What is wanted otherwise, per index pattern.")
 
     score_timeout_s: float | None = Field(
         None,
@@ -265,26 +233,6 @@ class Config(BaseModel):
             _check_address(address)
         return value
 
-    @field_validator("model", mode="before")
-    @classmethod
-    def _split_stages(cls, value: object) -> object:
-        stages = [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-        if not isinstance(stages, list | tuple):
-            return stages
-        return tuple(_stage(entry) if isinstance(entry, str) else entry for entry in stages)
-
-    @field_validator("model")
-    @classmethod
-    def _check_stages(cls, value: tuple[StageConfig, ...]) -> tuple[StageConfig, ...]:
-        unbounded = next((stage.name for stage in value[:-1] if stage.keep is None), None)
-        if unbounded is not None:
-            raise ValueError(f"say how many texts of {unbounded} the next model scores: {unbounded}:30")
-        if value[-1].keep is not None:
-            raise ValueError(f"{value[-1]} is the last stage, which keeps all: leave out the number, or add a model")
-        if len({stage.name for stage in value}) < len(value):
-            raise ValueError("each stage must have another model")
-        return value
-
     @field_validator("listen")
     @classmethod
     def _check_listen(cls, value: str) -> str:
@@ -302,7 +250,11 @@ class Config(BaseModel):
     def _check_together(self) -> Config:
         """One check for all that concerns several settings: pydantic ends at the first that fails."""
         mistakes = (
-            (self.queue_limit_pairs < self.window, "queue_limit_pairs must hold one window at least"),
+            (
+                self.queue_limit_pairs
+                < max(own.window * own.scoring.texts_of_a_hit for own in self.reached().values()),
+                "queue_limit_pairs must hold one window at least, with all passages of its texts",
+            ),
             (
                 (self.upstream_username is None) != (self.upstream_password is None),
                 "upstream_username and upstream_password go together",
@@ -319,37 +271,67 @@ class Config(BaseModel):
 
     @property
     def model_text(self) -> str:
-        """The models as they are written in one line."""
-        return ",".join(map(str, self.model))
+        """The models as they are written in one line, each once."""
+        return ", ".join(dict.fromkeys(scoring.model_text for scoring in self.scorings().values()))
+
+    @property
+    def scoring(self) -> ScoringConfig:
+        """How the hits of a search are scored."""
+        passages = self.passages_per_document if self.long_documents == "best_passage" else None
+        return ScoringConfig(self.model, self.ranking, self.blend_weight, self.score_timeout_s, passages)
+
+    def scorings(self) -> dict[str, ScoringConfig]:
+        """All ways to score that a search may need, by the names that policies give them; none where all is off."""
+        return {str(own.scoring): own.scoring for own in self.reached().values() if own.mode == "on"}
+
+    def reached(self) -> dict[str, Config]:
+        """The settings of all indices, as ``""``, where any have no pattern, and of each pattern that has a turn."""
+        found: dict[str, Config] = {}
+        for entry in self.indices:
+            found.setdefault(entry.pattern, self._with(entry))
+            if entry.pattern == "*":
+                return found
+        return {"": self, **found}
+
+    def _with(self, entry: IndexConfig | None) -> Config:
+        """The settings where those of an index win; a bridge that is off stays off."""
+        own = {name: getattr(entry, name) for name in _OWN} if entry is not None else {}
+        own = {name: value for name, value in own.items() if value is not None and (name, self.mode) != ("mode", "off")}
+        return self.model_copy(update=own) if own else self
 
     def policy(self, indices: tuple[str, ...]) -> Policy:
         """What is wanted for a search that names these indices: the first pattern that matches any."""
         wanted = next((entry for entry in self.indices if _matches(entry.pattern, indices)), None)
+        own = self._with(wanted)
         return Policy(
-            window=self.window,
+            is_on=own.mode == "on",
+            scoring=str(own.scoring),
+            window=own.window,
             text_fields=tuple(TextField(f.name, f.label, f.max_chars) for f in wanted.text_fields) if wanted else (),
-            instruction=self.instruction if wanted is None or wanted.instruction is None else wanted.instruction,
-            score_policy=self.score_policy,
+            instruction=own.instruction,
+            score_policy=own.score_policy,
             query_pointer=wanted.query_pointer if wanted else "",
             query_text=wanted.query_text if wanted else "",
-            promote=self.promote if wanted is None or wanted.promote is None else wanted.promote,
-            sort_override=(
-                self.sort_override if wanted is None or wanted.sort_override is None else wanted.sort_override
-            ),
-            max_text_chars=self.max_text_chars,
-            max_body_bytes=self.max_search_body_bytes,
-            max_reply_bytes=self.max_search_reply_bytes,
+            promote=own.promote,
+            sort_override=own.sort_override,
+            long_documents=own.long_documents,
+            exact_fields=own.exact_fields,
+            keep_top=KeepTop(own.keep_top.first, own.keep_top.within) if own.keep_top is not None else None,
+            boost_weight=own.boost_weight,
+            max_text_chars=own.max_text_chars,
+            max_body_bytes=own.max_search_body_bytes,
+            max_reply_bytes=own.max_search_reply_bytes,
         )
 
 
-def _stage(text: str) -> dict[str, object]:
-    """``name`` or ``name:keep`` as the members of a stage."""
-    match = _STAGE.fullmatch(text)
-    return {} if match is None else {"name": match["name"], "keep": match["keep"]}
+_OWN = tuple(name for name in IndexConfig.model_fields if name in Config.model_fields)
+"""Settings that an index may have for itself."""
 
 
 def _matches(pattern: str, indices: tuple[str, ...]) -> bool:
-    return any(fnmatchcase(index, pattern) for index in indices or ("_all",))
+    """Whether a pattern is meant by any name that is searched; a search of everything goes by ``_all``."""
+    names = ["_all" if name == "*" else name for name in indices if not name.startswith("-")]
+    return any(fnmatchcase(name, pattern) for name in names or ("_all",))
 
 
 def _check_address(address: str) -> None:

@@ -18,6 +18,7 @@ import structlog
 from bridge.engine_answers import EngineAnswers, Sender
 from bridge.errors import ReplyTooLargeError, UpstreamError
 from bridge.explanation import Explanation, of_search
+from bridge.guards import Guards, guards_of, organic
 from bridge.headers import (
     CONTROL_HEADER,
     EXPLAIN,
@@ -34,6 +35,7 @@ from bridge.telemetry import Telemetry
 from connectors.base import (
     Connector,
     ExchangePlan,
+    HitPage,
     Page,
     PassThrough,
     Policy,
@@ -207,13 +209,25 @@ class Exchange:
             return Scored(_reason(search if isinstance(search, PassThrough) else page))
         if page.skip is not None:
             return Scored(page.skip)
-        texts = tuple(candidate.text for candidate in page.candidates)
-        window = Window(search.query_text, texts, page.first_stage_scores[: len(texts)], instruction)
+        guards = guards_of(search.policy, page.candidates)
+        window = _window(search, page, instruction, guards)
         stages = await self._scores.score(window)
         first = stages[0]
         if not first.scored:
             return Scored(first.cut, stages, None, window)
-        return Scored(None, stages, order(page.first_stage_scores, stages), window)
+        return Scored(None, stages, order(page.first_stage_scores, stages, guards), window)
+
+
+def _window(search: SearchPlan, page: HitPage, instruction: str, guards: Guards) -> Window:
+    texts = tuple(candidate.text for candidate in page.candidates)
+    return Window(
+        query_text=search.query_text,
+        texts=texts,
+        first_stage_scores=organic(page.first_stage_scores[: len(texts)], guards.pinned),
+        instruction=instruction,
+        scoring=search.policy.scoring,
+        first_stage_weight=search.policy.boost_weight if search.has_boosts else 0.0,
+    )
 
 
 def _is_to_repeat(search: SearchPlan | PassThrough, page: Page) -> bool:

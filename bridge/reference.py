@@ -12,9 +12,10 @@ from typing import Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from bridge.config import Config, IndexConfig, StageConfig, TextFieldConfig
+from bridge.config import Config
 from bridge.config_sources import ENVIRONMENT_PREFIX
 from bridge.headers import MAX_INSTRUCTION_CHARS
+from bridge.index_config import IndexConfig, KeepTopConfig, StageConfig, TextFieldConfig
 from connectors import reasons
 from connectors.base import Reason
 from connectors.query_text import CLAUSE_KINDS, QueryText, manual_page, read
@@ -33,8 +34,14 @@ upstream: http://localhost:9200
 window: 100
 model: embedded:30,mixedbread-ai/mxbai-rerank-base-v2
 indices:
+  - pattern: logs-*
+    mode: off
   - pattern: shop-*
+    model: mixedbread-ai/mxbai-rerank-base-v2
+    window: 50
     instruction: Prefer products that can be bought over their accessories.
+    exact_fields: sku
+    keep_top: 1/3
     text_fields:
       - name: title
       - name: description
@@ -60,12 +67,34 @@ be a list of entries.
 
 ## Entries of `indices`
 
-What is read of the hits of an index. The first entry whose pattern matches a name in the search's path counts; a search
-without an index is matched as `_all`.
+What is wanted otherwise for the indices that match a pattern. Every setting that an entry leaves out is that of all.
+
+A search is read by one entry: the first whose pattern matches one of the names that the search has, as it has them:
+index, alias, data stream, pattern or `cluster:index`. So put first what shall win where one search names several
+indices, and name what clients name: the engine knows which indices an alias or `shop-*` stands for, the bridge does
+not. A search of everything, without a name, of `_all` or of `*`, is matched as `_all`. Names with a minus before them,
+which take indices out, don't count. An entry with the pattern `*` matches every search; what stands behind it has no
+turn.
+
+A model that several entries name is loaded once; one that no search can get is not loaded. `rerank-bridge check`, and
+the line that says that the bridge is ready, tell which models score for which indices.
 
 | setting | default | what it does |
 | --- | --- | --- |
 {indices}
+
+## Hits that must not fall
+
+Pinned hits of Elasticsearch (`pinned` and `rule`, in queries and retrievers) keep their places, their scores and so
+`max_score`, without any setting. Behind them come hits of which one of the `exact_fields` is the query text, in
+first-stage order; then the order of the models, in which `keep_top` holds as far as room is left. All this concerns
+hits in the window. The scores that are written fall down the page whatever is moved: they belong to the places.
+
+## Entry of `keep_top`
+
+| setting | default | what it does |
+| --- | --- | --- |
+{keep_top}
 
 ## Entries of `text_fields`
 
@@ -153,6 +182,7 @@ def _configuration() -> str:
         settings="\n".join(_setting_row(name, field) for name, field in Config.model_fields.items()),
         stages=_rows(StageConfig),
         indices=_rows(IndexConfig),
+        keep_top=_rows(KeepTopConfig),
         text_fields=_rows(TextFieldConfig),
     )
 

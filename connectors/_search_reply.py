@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from connectors import _codings
 from connectors._fields_block import asked_part
+from connectors._protected import is_exact, is_pinned
 from connectors._raw_json import Edit, Member, RawJsonError, Span, decode, edited, elements, members, without_members
 from connectors._widening import Restore
 from connectors.base import Candidate, HitPage, Order, PassThrough, Reason, Reply, SearchPlan
@@ -96,10 +97,14 @@ def splice_reply(plan: SearchPlan, page: HitPage, reply: Reply, order: Order | N
     if not isinstance(parts, _Parts):
         raise TypeError("the page comes from another connector")
     writes_scores = order is not None and plan.policy.score_policy == "replace"
+    kept = {index for index, candidate in enumerate(page.candidates) if candidate.is_pinned}
     places: Sequence[tuple[int, float | None]] = (
         [(index, None) for index in range(len(parts.hits))]
         if order is None
-        else [(hit.first_stage_index, hit.score if writes_scores else None) for hit in order]
+        else [
+            (hit.first_stage_index, hit.score if writes_scores and hit.first_stage_index not in kept else None)
+            for hit in order
+        ]
     )
     shown = [_shown(plan, parts.hits[i], score) for i, score in places[plan.start : plan.start + plan.size]]
     edits = [Edit(parts.array, _joined(parts, shown))]
@@ -197,7 +202,7 @@ def _page(plan: SearchPlan, parts: _Parts) -> HitPage:
         return HitPage((), known, Reason.TOO_FEW_HITS, parts)
     if len(known) < len(scores):
         return HitPage((), known, Reason.NOT_SCORED, parts)
-    candidates = tuple(_candidates(plan, parts.hits[: plan.policy.window]))
+    candidates = tuple(_candidates(plan, parts.hits[: plan.policy.window], known))
     if not any(candidate.text for candidate in candidates):
         return HitPage((), known, Reason.NO_TEXT, parts)
     if len({candidate.text for candidate in candidates}) == 1:
@@ -213,13 +218,21 @@ def _first_stage_score(hit: _Hit, restore: Restore) -> float | None:
     return float(score) if isinstance(score, int | float) and abs(score) <= _MAX_SCORE else None
 
 
-def _candidates(plan: SearchPlan, hits: Sequence[_Hit]) -> Iterator[Candidate]:
+def _candidates(plan: SearchPlan, hits: Sequence[_Hit], scores: Sequence[float]) -> Iterator[Candidate]:
     """The hits' texts; where no hit has any of the fields wanted, every string of the hits is read instead."""
     documents = [leaves((hit.value("_source"), hit.value("fields"))) for hit in hits]
     texts = [text_of(document, plan.text_fields, plan.policy.max_text_chars) for document in documents]
     if plan.text_fields and not any(texts):
         texts = [text_of(document, (), plan.policy.max_text_chars) for document in documents]
-    return map(Candidate, texts)
+    for hit, text, score in zip(hits, texts, scores, strict=False):  # the scores are those of the tail, too
+        yield Candidate(text, is_pinned(score), _is_exact(plan, hit))
+
+
+def _is_exact(plan: SearchPlan, hit: _Hit) -> bool:
+    names = plan.policy.exact_fields
+    if not names:
+        return False
+    return is_exact(leaves((hit.value("_source"), hit.value("fields"))), hit.value("_id"), names, plan.query_text)
 
 
 def _shown(plan: SearchPlan, hit: _Hit, score: float | None) -> bytes:

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from bridge.config import Config, StageConfig, split_listen
+from bridge.config import Config, split_listen
 from bridge.config_sources import load
 from bridge.errors import ConfigError
-from connectors.base import Policy, TextField
+from bridge.index_config import IndexConfig, StageConfig
+from connectors.base import KeepTop, Policy, TextField
 
 URL = "http://engine:9200"
+HOLDS = "queue_limit_pairs must hold one window at least, with all passages of its texts"
 
 
 def problems(flags: dict[str, Any], file: Path | None = None, environ: dict[str, str] | None = None) -> list[str]:
@@ -104,7 +106,15 @@ def test_all_mistakes_are_reported_at_once_with_their_places(tmp_path: Path) -> 
         ({"upstream": URL, "window": 1}, "--window: Input should be greater than or equal to 2"),
         ({"upstream": URL, "window": 10_001}, "--window: Input should be less than or equal to 10000"),
         ({"upstream": URL, "upstream_ca_file": "/nosuch"}, "--upstream-ca-file: no such file: /nosuch"),
-        ({"upstream": URL, "queue_limit_pairs": 50}, "queue_limit_pairs must hold one window at least"),
+        ({"upstream": URL, "queue_limit_pairs": 50}, HOLDS),
+        ({"upstream": URL, "queue_limit_pairs": 999, "long_documents": "best_passage"}, HOLDS),
+        ({"upstream": URL, "indices": [{"pattern": "a", "window": 10_000, "long_documents": "best_passage"}]}, HOLDS),
+        ({"upstream": URL, "keep_top": "3"}, "--keep-top: '3' is not FIRST/WITHIN, such as 3/10"),
+        ({"upstream": URL, "keep_top": "3/2"}, "--keep-top: 3 hits don't fit within rank 2"),
+        (
+            {"upstream": URL, "indices": [{"pattern": "a", "model": "x,y"}]},
+            "--indices.0.model: say how many texts of x the next model scores: x:30",
+        ),
         ({"upstream": URL, "upstream_username": "u"}, "upstream_username and upstream_password go together"),
         ({"upstream": URL, "score_timeout_s": 0}, "--score-timeout-s: Input should be greater than 0"),
         ({"upstream": URL, "model": "a,b"}, "--model: say how many texts of a the next model scores: a:30"),
@@ -136,7 +146,7 @@ def test_mistakes_that_concern_several_settings_are_all_reported() -> None:
     """Checks across settings do not hide each other."""
     settings = {"upstream": URL, "queue_limit_pairs": 50, "upstream_username": "u", "upstream_api_key": "k"}
     assert problems(settings) == [
-        "queue_limit_pairs must hold one window at least",
+        HOLDS,
         "upstream_username and upstream_password go together",
         "give either upstream_username or upstream_api_key",
     ]
@@ -266,7 +276,123 @@ TITLE_BODY = (TextField("title", "Title", 80), TextField("body"))
 def test_the_policy_of_an_index(indices: tuple[str, ...], fields: tuple[TextField, ...]) -> None:
     """The first pattern that matches an index of the search says which fields are read."""
     config = Config.model_validate({"upstream": URL, "indices": INDICES, "window": 7, "score_policy": "keep"})
-    assert config.policy(indices) == Policy(window=7, text_fields=fields, score_policy="keep")
+    expected = Policy(scoring="embedded", window=7, text_fields=fields, score_policy="keep")
+    assert config.policy(indices) == expected
+
+
+OWN = {
+    "mode": "off",
+    "instruction": "of the shop",
+    "model": "a:30,b",
+    "ranking": "blend",
+    "blend_weight": 0.4,
+    "score_timeout_s": 0.5,
+    "score_policy": "keep",
+    "window": 50,
+    "long_documents": "best_passage",
+    "passages_per_document": 4,
+    "exact_fields": "sku, _id",
+    "keep_top": "2/5",
+    "boost_weight": 0.3,
+    "promote": True,
+    "sort_override": True,
+}
+
+
+def test_an_index_may_have_each_of_its_settings_for_itself() -> None:
+    """What an entry says wins; every other index has the settings of all."""
+    assert OWN.keys() == IndexConfig.model_fields.keys() & Config.model_fields.keys()
+    config = load({"upstream": URL, "indices": [{"pattern": "shop-*", **OWN}]}, None, {})
+    assert config.policy(("shop-de",)) == Policy(
+        is_on=False,
+        scoring="a:30,b ranking=blend blend_weight=0.4 timeout_s=0.5 passages=4",
+        window=50,
+        instruction="of the shop",
+        score_policy="keep",
+        promote=True,
+        sort_override=True,
+        long_documents="best_passage",
+        exact_fields=("sku", "_id"),
+        keep_top=KeepTop(2, 5),
+        boost_weight=0.3,
+    )
+    assert config.policy(("other",)) == Policy(scoring="embedded")
+
+
+def test_an_index_falls_back_to_the_settings_of_all() -> None:
+    """An entry that says nothing of a setting has that of all, whatever it is."""
+    general = {name: value for name, value in OWN.items() if name != "mode"}
+    config = load({"upstream": URL, "indices": [{"pattern": "shop-*"}], **general}, None, {})
+    assert config.policy(("shop-de",)) == config.policy(("other",))
+    assert config.policy(("shop-de",)).keep_top == KeepTop(2, 5)
+
+
+@pytest.mark.parametrize(
+    ("general", "own", "is_on"), [("on", "off", False), ("on", None, True), ("off", "on", False), ("off", None, False)]
+)
+def test_a_bridge_that_is_off_is_off_for_every_index(general: str, own: str | None, *, is_on: bool) -> None:
+    """An operator's switch wins over a file; an index can be off by itself."""
+    config = load({"upstream": URL, "mode": general, "indices": [{"pattern": "shop", "mode": own}]}, None, {})
+    assert config.policy(("shop",)).is_on == is_on
+
+
+SOME = (
+    {"pattern": "a", "model": "own"},
+    {"pattern": "b", "model": "own"},
+    {"pattern": "c", "score_timeout_s": 2},
+    {"pattern": "d", "mode": "off", "model": "never"},
+)
+
+
+@pytest.mark.parametrize(
+    ("settings", "names"),
+    [
+        ({}, ["embedded"]),
+        ({"indices": SOME}, ["embedded", "own", "embedded timeout_s=2.0"]),
+        ({"indices": [*SOME, {"pattern": "*", "mode": "off"}]}, ["own", "embedded timeout_s=2.0"]),
+        ({"indices": [{"pattern": "*", "model": "own"}, *SOME]}, ["own"]),
+        ({"indices": [{"pattern": "*", "mode": "off"}]}, []),
+        ({"mode": "off", "indices": SOME}, []),
+    ],
+)
+def test_the_ways_to_score_that_searches_may_need(settings: dict[str, Any], names: list[str]) -> None:
+    """Equal ones once; none for indices that are off, nor where a pattern before leaves them no search."""
+    config = load({"upstream": URL, **settings}, None, {})
+    assert list(config.scorings()) == names
+    used = {config.policy((index,)).scoring for index in "abcdz" if config.policy((index,)).is_on}
+    assert used <= set(names)
+
+
+@pytest.mark.parametrize(
+    ("indices", "instruction"),
+    [
+        (("shop-de",), "shop"),
+        (("logs", "shop-de"), "shop"),
+        (("other", "logs"), "logs"),
+        (("shop-*",), "shop"),
+        (("sh*",), "all"),
+        (("*", "-shop-de"), "everything"),
+        (("-shop-de", "other"), "all"),
+        (("*",), "everything"),
+        (("_all",), "everything"),
+        ((), "everything"),
+        (("eu:shop-de",), "all"),
+        (("eu:logs",), "logs"),
+    ],
+)
+def test_what_counts_for_a_search_over_several_indices(indices: tuple[str, ...], instruction: str) -> None:
+    """The first entry that matches any name, as the search writes it; one of everything goes by ``_all``."""
+    entries = [{"pattern": "shop-*", "instruction": "shop"}, {"pattern": "_all", "instruction": "everything"}]
+    entries += [{"pattern": name, "instruction": "logs"} for name in ("logs", "*:logs")]
+    config = load({"upstream": URL, "instruction": "all", "indices": entries}, None, {})
+    assert config.policy(indices).instruction == instruction
+
+
+@pytest.mark.parametrize("value", ["3/10", "{first: 3, within: 10}"])
+def test_the_best_of_the_first_stage_in_one_line_or_two(tmp_path: Path, value: str) -> None:
+    """Both say the same in a file, where 3:10 would be the number 190."""
+    file = written(tmp_path, "b.yaml", f"keep_top: {value}")
+    assert load({"upstream": URL}, file, {}).policy(()).keep_top == KeepTop(3, 10)
 
 
 @pytest.mark.parametrize(
