@@ -16,7 +16,8 @@ TENSOR_PACKAGES = {"torch", "transformers", "safetensors", "tokenizers", "senten
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("connectors",),
     ("bridge.version", "bridge.errors"),
-    ("bridge.addresses", "bridge.config", "bridge.headers", "bridge.index_config", "bridge.packing", "bridge.score_cache"),
+    ("bridge.addresses", "bridge.headers", "bridge.packing", "bridge.score_cache"),
+    ("bridge.index_config", "bridge.config"),
     ("bridge.guards", "bridge.passages", "bridge.ranking"),
     ("bridge.config_sources",),
     ("bridge.logs", "bridge.telemetry"),
