@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from connectors import _kql, _lucene
 from connectors._lucene_simple import flags_of, simple_query_string
+from connectors._word_runs import Words
 
 Fields = tuple[str, ...]
 Body = Mapping[str, object]
@@ -104,7 +105,7 @@ def simple_query(body: Body) -> Iterator[Found]:
         yield Found(simple_query_string(query, flags_of(body.get("flags"))), fields, _standing(fields))
 
 
-def _fields_of(words: _lucene.Words, default_fields: Fields) -> Fields:
+def _fields_of(words: Words, default_fields: Fields) -> Fields:
     """The fields that a query was matched in; none where some word was matched in all of them."""
     if not words.has_bare_words:
         return words.fields

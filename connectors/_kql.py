@@ -8,9 +8,10 @@ in front of braces stands before the names inside. Sources: "KQL query", Elastic
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
-from connectors._lucene import Words, words_of
+from connectors._word_runs import WordRuns, Words
 
 _TOKEN = re.compile(
     r"""
@@ -49,8 +50,7 @@ class _Kql:
         self._tokens = [token for token in tokens if token[0] != "space"]
         self._open = [_Scope()]
         self._now = self._open[0]
-        self._words: list[str] = []
-        self._fields: list[str | None] = []
+        self._runs = WordRuns()
 
     def read(self) -> Words:
         """The words of the tokens."""
@@ -63,15 +63,17 @@ class _Kql:
                 self._now = self._open[-1]
             elif kind == "literal" and text.lower() == "not":
                 self._now = self._open[-1]._replace(is_left_out=True)
-            elif kind in {"quoted", "literal"}:
-                self._say(_ESCAPE.sub(r"\1", text.strip('"') if kind == "quoted" else text), self._after(index))
-        named = tuple(dict.fromkeys(field for field in self._fields if field is not None))
-        return Words(" ".join(self._words), named, None in self._fields)
+            elif kind == "quoted":
+                self._say(text.strip('"'), self._after(index), self._runs.add_phrase)
+            elif kind == "literal":
+                self._say(text, self._after(index), self._runs.add)
+        return self._runs.words()
 
     def _after(self, index: int) -> str:
         return self._tokens[index + 1][1] if index + 1 < len(self._tokens) else ""
 
     def _mark(self, mark: str) -> None:
+        self._runs.end()
         if mark in "({":
             self._now = self._now if mark == "(" else self._inside(self._now)
             self._open.append(self._now)
@@ -83,11 +85,9 @@ class _Kql:
         path = f"{outer.field or ''}." if len(self._open) <= _MAX_DEPTH else outer.path
         return _Scope(outer.is_left_out, None, path)
 
-    def _say(self, text: str, after: str) -> None:
+    def _say(self, text: str, after: str, add: Callable[[str, str | None], None]) -> None:
+        plain = _ESCAPE.sub(r"\1", text)
         if after == ":":
-            self._now = self._now._replace(field=self._now.path + text)
-        elif after[:1] not in {"<", ">"} or not after:
-            words = words_of(text.replace("*", " "))
-            if words and not self._now.is_left_out:
-                self._words += words
-                self._fields.append(self._now.field)
+            self._now = self._now._replace(field=self._now.path + plain)
+        elif after[:1] not in {"<", ">"} and not self._now.is_left_out:
+            add(plain.replace("*", " "), self._now.field)

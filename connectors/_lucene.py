@@ -10,11 +10,15 @@ Elasticsearch 7 for ``_exists_`` and comparisons.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
+
+from connectors._word_runs import WordRuns, Words
 
 _SPACES = " \\t\\n\\r\\u3000"
 _MARKS = r"!():^\[\]\"{}~\\/"
 _INNER = rf"(?: \\. | [^{_SPACES}{_MARKS}] )"  # of a term, wildcards with it
+_PLAIN = rf"(?: \\. | [^{_SPACES}{_MARKS}*?] )"
 
 _TOKEN = re.compile(
     rf"""
@@ -22,7 +26,7 @@ _TOKEN = re.compile(
     | (?P<phrase> "(?: \\. | [^"\\] )*"? )
     | (?P<regex> /(?: \\/ | [^/] )*/ )
     | (?P<range> [\[{{] (?> "(?: \\" | [^"] )*" | [^\]}}"] )* [\]}}]? )
-    | (?P<boost> \^ (?: \d+ (?: \. \d+ )? )? | ~ {_INNER}* )
+    | (?P<boost> \^ (?: \d+ (?: \. \d+ )? )? | ~ {_PLAIN}* )
     | (?P<bare> [+!-] [{_SPACES}] )
     | (?P<operator> [+!-] )
     | (?P<open> \( )
@@ -39,17 +43,6 @@ _WILDCARDS = re.compile(r"[*?]+")
 _SPECIAL = re.compile(r"[\\+\-!():^\[\]\"{}~*?|&/]")
 _BINARY = frozenset({"AND", "OR", "&&", "||"})
 _NEGATIONS = frozenset({"NOT", "!", "-"})
-
-
-class Words(NamedTuple):
-    """What a query string says."""
-
-    text: str
-    """The words in their order, separated by single spaces."""
-    fields: tuple[str, ...]
-    """Fields named in front of a word or group."""
-    has_bare_words: bool
-    """Whether a word has no field of its own, so that the query's default fields are meant."""
 
 
 class _Group(NamedTuple):
@@ -78,8 +71,7 @@ class _QueryString:
     def __init__(self, query: str) -> None:
         tokens = (_Token(match.lastgroup or "other", match.group()) for match in _TOKEN.finditer(query))
         self._tokens = [token for token in tokens if token.kind != "space"]
-        self._words: list[str] = []
-        self._fields: list[str | None] = []
+        self._runs = WordRuns()
         self._groups = [_Group(is_left_out=False, field=None)]
         self._next = self._groups[0]
 
@@ -88,8 +80,7 @@ class _QueryString:
         index = 0
         while index < len(self._tokens):
             index = self._step(index)
-        named = tuple(dict.fromkeys(field for field in self._fields if field is not None))
-        return Words(" ".join(self._words), named, None in self._fields)
+        return self._runs.words()
 
     def _step(self, index: int) -> int:
         token = self._tokens[index]
@@ -99,13 +90,14 @@ class _QueryString:
             self._open_field(_unescaped(token.text))
             return index + 2
         elif token.kind == "open":
+            self._runs.end()
             self._groups.append(self._next)
         elif token.kind == "close":
             self._close_group()
         elif token.kind == "phrase":
-            self._add(_unescaped(token.text.strip('"')))
+            self._add(_unescaped(token.text.strip('"')), self._runs.add_phrase)
         elif token.kind == "term" and token.text not in _BINARY:
-            self._add(_without_wildcards(token.text))
+            self._add(_without_wildcards(token.text), self._runs.add)
         elif token.kind in {"regex", "range", "bare"}:
             self._next = self._groups[-1]
         return index + 1
@@ -115,26 +107,20 @@ class _QueryString:
         left_out = self._next.is_left_out or name == "_exists_"
         self._next = _Group(is_left_out=left_out, field=name)
 
-    def _add(self, text: str) -> None:
-        words = words_of(text)
+    def _add(self, text: str, add: Callable[[str, str | None], None]) -> None:
         is_comparison = self._next.field is not None and text[:1] in {"<", ">"}
-        if words and not is_comparison and not self._next.is_left_out:
-            self._words += words
-            self._fields.append(self._next.field)
+        if not is_comparison and not self._next.is_left_out:
+            add(text, self._next.field)
         self._next = self._groups[-1]
 
     def _close_group(self) -> None:
+        self._runs.end()
         if len(self._groups) > 1:
             self._groups.pop()
         self._next = self._groups[-1]
 
     def _kind(self, index: int) -> str:
         return self._tokens[index].kind if index < len(self._tokens) else "end"
-
-
-def words_of(text: str) -> list[str]:
-    """The parts between spaces that have a letter or digit."""
-    return [word for word in text.split() if any(character.isalnum() for character in word)]
 
 
 def _without_wildcards(term: str) -> str:

@@ -12,6 +12,8 @@ from enum import IntFlag
 from functools import lru_cache
 from typing import NamedTuple
 
+from connectors._word_runs import WordRuns
+
 
 class Flag(IntFlag):
     """The operators, by the names and numbers of the parameter ``flags``."""
@@ -102,14 +104,14 @@ class _Reader:
         self._closed_by = self._closing_places() if Flag.PRECEDENCE & flags else {}
         self._open = [_Open(len(query), is_negated=False)]
         self._negations = 0
-        self._words: list[str] = []
+        self._runs = WordRuns()
 
     def read(self) -> str:
         """The words."""
         place = 0
         while self._open:
             place = self._step(place) if place < self._open[-1].end else self._close()
-        return " ".join(self._words)
+        return self._runs.words().text
 
     def _step(self, place: int) -> int:
         """Reads what stands at a place, and answers the next."""
@@ -123,12 +125,15 @@ class _Reader:
             return self._term(place, is_negated=is_negated)
         if mark == '"':
             return self._phrase(place, is_negated=is_negated)
+        if mark in "()":
+            self._runs.end()
         if mark == "(" and place in self._closed_by:
             self._open.append(_Open(self._closed_by[place], is_negated))
         return place + 1
 
     def _close(self) -> int:
         self._negations = 0
+        self._runs.end()
         return self._open.pop().end + 1
 
     def _term(self, place: int, *, is_negated: bool) -> int:
@@ -137,14 +142,16 @@ class _Reader:
             return place + 1
         text = match.group()
         prefix = text[:-1] if Flag.PREFIX & self._flags and _ENDS_IN_STAR.fullmatch(text) else text
-        self._add(prefix, is_negated=is_negated)
+        if not is_negated:
+            self._runs.add(self._plain(prefix))
         return self._behind_slop(match.end(), Flag.FUZZY)
 
     def _phrase(self, place: int, *, is_negated: bool) -> int:
         match = self._patterns.phrase.match(self._query, place, self._open[-1].end)
         if match is None:  # never closed
             return place + 1
-        self._add(match[1], is_negated=is_negated)
+        if not is_negated:
+            self._runs.add_phrase(self._plain(match[1]))
         behind = self._behind_slop(match.end(), Flag.NEAR)
         return behind if behind == match.end() else behind + 1  # what ends a number of places is skipped with it
 
@@ -152,10 +159,8 @@ class _Reader:
         match = self._patterns.slop.match(self._query, place, self._open[-1].end) if flag & self._flags else None
         return match.end() if match else place
 
-    def _add(self, text: str, *, is_negated: bool) -> None:
-        if not is_negated:
-            plain = _ESCAPE.sub(r"\1", text) if Flag.ESCAPE & self._flags else text
-            self._words += [word for word in plain.split() if any(character.isalnum() for character in word)]
+    def _plain(self, text: str) -> str:
+        return _ESCAPE.sub(r"\1", text) if Flag.ESCAPE & self._flags else text
 
     def _closing_places(self) -> dict[int, int]:
         """The place of each parenthesis that is closed -> where; quotes don't count, escapes do."""

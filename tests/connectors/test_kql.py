@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors._kql import kql
-from connectors._lucene import Words
+from connectors._word_runs import Words
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,7 @@ from connectors._lucene import Words
         ("((quick", "quick", (), True),
         ("quick)) } fox", "quick fox", (), True),
         ('"unclosed words', "unclosed words", (), True),
+        ("title: quick fox or body: quick fox", "quick fox", ("title", "body"), False),
         ("android notes", "android notes", (), True),
     ],
 )

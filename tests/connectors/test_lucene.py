@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors._lucene import Words, escaped, query_string
+from connectors._lucene import escaped, query_string
 from connectors._lucene_simple import flags_of, simple_query_string
+from connectors._word_runs import Words
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,11 @@ from connectors._lucene_simple import flags_of, simple_query_string
         ("count:{1 TO 5] fox", "fox", (), True),
         ("[a TO b", "", (), False),
         ("age:>10 fox", "fox", (), True),
+        ('(title:"quick fox" OR body:"Quick fox"^2 OR fox)', "quick fox fox", ("title", "body"), True),
+        ("(title:quick body:quick) (title:fox body:fox)", "quick fox", ("title", "body"), False),
+        ('"quick fox"~5^2 OR (quick AND fox) OR quick', "quick fox quick", (), True),
+        ("title:quick title:fox body:quick", "quick fox quick", ("title", "body"), False),
+        ("quick quick fox", "quick quick fox", (), True),
         ("title:(quick AND fox) dog", "quick fox dog", ("title",), True),
         ("*:fox", "fox", ("*",), False),
         ("age:<=10", "", (), False),
@@ -80,6 +86,7 @@ def test_query_string(query: str, text: str, fields: tuple[str, ...], has_bare_w
         ("+(quick -lazy)^2 fox", "quick fox"),
         ("fox~abc dog", "fox dog"),
         ("fox^2~1 dog~0.8^3", "fox dog"),
+        ("fox~1?dog", "fox dog"),
         ("title : fox", "fox"),
         ("age:(>=10 AND <20) fox", "fox"),
         ('age:">= 10" fox', "fox"),
@@ -110,6 +117,7 @@ def test_query_string_to_the_letter(query: str, text: str) -> None:
         (r"pre\* te*m", "pre* te*m"),
         ("quick-brown", "quick-brown"),
         ("a - b", "a b"),
+        ('"quick fox" | (quick + fox)', "quick fox"),
         ("--fox ---dog", "fox"),
         ("(a -) b", "a b"),
         ("-(a -b) c", "c"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.base import Reason
@@ -133,6 +133,10 @@ def test_each_kind_has_a_manual_page(kind: str) -> None:
         ({"query_string": {"query": "title:(quick fox)", "fields": ["body"]}}, FOUND),
         ({"query_string": {"query": "quick fox", "default_field": "title"}}, FOUND),
         ({"query_string": {"query": "title:quick fox"}}, EVERYWHERE),
+        (
+            {"query_string": {"query": '(title:"quick fox"^2 OR body:"quick fox")', "fields": [], "escape": False}},
+            QueryText("quick fox", ("title", "body")),
+        ),
         ({"query_string": {"query": "a:b -c/d", "escape": True}}, QueryText("a:b -c/d", ())),
         ({"simple_query_string": {"query": "+quick -lazy fox", "fields": ["title^2"]}}, FOUND),
         ({"simple_query_string": {"query": "quick -fox", "flags": "PHRASE|WHITESPACE"}}, QueryText("quick -fox", ())),
@@ -362,6 +366,7 @@ ANYTHING = st.recursive(
 )
 
 
+@settings(deadline=None)  # every kind of clause is read for each example
 @given(ANYTHING, st.integers(0, 3))
 def test_any_json_is_read(query: Any, letters: int) -> None:
     """Whatever stands where a query is expected, there is an answer; words are never empty, and no field is either."""
