@@ -1,4 +1,4 @@
-"""The command line: ``rerank-bridge serve | check | evaluate | demo | rerank``.
+"""The command line: ``rerank-bridge serve | check | evaluate | demo | rerank | explain``.
 
 Exit codes: 0 done; 1 the engine, a model or a port is not as it should be; 2 the command line, the configuration or a
 file is broken. Errors are told in one message, without a traceback.
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _Result = TypeVar("_Result")
 
 DEMO_LISTEN = "127.0.0.1:9400"
+_NO_ENGINE = "http://localhost"  # the setting is needed, and nobody is asked there
 _FILE_WIDTH = 120
 
 app = typer.Typer(
@@ -188,6 +189,35 @@ def rerank(  # noqa: PLR0913 - one parameter for each option
         logs.configure("warning", "text")
         job = rerank_command.Job(query, model, top_k, instruction, field, device or "auto", precision or "auto")
         for line in rerank_command.rerank(sys.stdin.buffer, "stdin", job):
+            typer.echo(line)
+
+
+@app.command()
+def explain(  # noqa: PLR0913 - one parameter for each option
+    *,
+    file: Annotated[
+        str | None, typer.Argument(help="A search body, or lines of an _msearch; - is standard input.")
+    ] = None,
+    index: Annotated[str, typer.Option(help="Index that is searched; all of them by default.")] = "",
+    path: Annotated[
+        str | None, typer.Option(help="Path and parameters in the place of --index, as in '/shop/_search?q=fox'.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
+    engine: Engine = None,
+    window: Window = None,
+    config: ConfigFile = None,
+) -> None:
+    """Say what would be made of a search, and why, without running it."""
+    from bridge import explain_command  # noqa: PLC0415 - needed by this command alone
+
+    if file is None and path is None:
+        _fail("explain: give a FILE, - for standard input, or --path with the words in it", 2)
+    with _errors_told():
+        settings = _settings({"upstream": _NO_ENGINE, "engine": engine, "window": window}, config)
+        job = explain_command.Job(explain_command.request_of(file, index, path), settings.engine)
+        found = explain_command.planned(job, settings.policy)
+        lines = [explain_command.as_json(found)] if as_json else explain_command.as_text(found)
+        for line in lines:
             typer.echo(line)
 
 

@@ -13,11 +13,13 @@ import msgspec
 
 from bridge.outcome import Scored
 from bridge.ranking import Ranking, StageScores, Window
-from connectors.base import HitPage, Page, PassThrough, RankedHit, Reason, SearchPlan
+from connectors.base import Candidate, HitPage, Page, PassThrough, RankedHit, Reason, SearchPlan
 from connectors.reasons import SENTENCES
 
 MAX_PASSAGE_CHARS = 300
 """Of a text that is told: what a person reads at a glance."""
+
+_SCORE_DECIMALS = 7  # of a score that a connector writes
 
 Identity = Callable[[HitPage, int], Mapping[str, object]]
 """What names the hit at a place of a page to the client."""
@@ -37,18 +39,23 @@ class ModelScore(msgspec.Struct, frozen=True):
     score: float
 
 
-class HitExplained(msgspec.Struct, frozen=True, omit_defaults=True, rename={"index": "_index", "id": "_id"}):
+class HitExplained(
+    msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, rename={"index": "_index", "id": "_id"}
+):
     """One hit of the client's page, in its order."""
 
+    index: object = None
+    id: object = None
     rank: int
     """From 1, over all pages."""
     score: float
     first_stage: FirstStage
-    index: object = None
-    id: object = None
     models: tuple[ModelScore, ...] = ()
     """In the order of the stages; none where no model read the hit."""
     passage: str = ""
+    """What the last of them read that gave its score; of a text read whole, the beginning."""
+    protected: Literal["pinned", "exact"] | None = None
+    """Why the hit stands where it stands, whatever the models say."""
 
 
 class StageExplained(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -156,13 +163,26 @@ def _hit(  # noqa: PLR0913 - all that there is to a hit
     named = identity(page, place)
     return HitExplained(
         rank=rank,
-        score=hit.score,
+        score=round(hit.score, _SCORE_DECIMALS),
         first_stage=FirstStage(place + 1, page.first_stage_scores[place]),
         index=named.get("_index"),
         id=named.get("_id"),
         models=tuple(_model_scores(stages, place)),
-        passage=window.texts[place][:MAX_PASSAGE_CHARS] if place < len(window.texts) else "",
+        passage=_passage(stages, window, place) if place < len(window.texts) else "",
+        protected=_protection(page.candidates[place]) if place < len(page.candidates) else None,
     )
+
+
+def _passage(stages: Sequence[StageScores], window: Window, place: int) -> str:
+    text = window.texts[place]
+    last = next((stage for stage in reversed(stages) if stage.scores[place] is not None), None)
+    extent = last.passages[place] if last is not None and last.passages else None
+    start, end = extent or (0, len(text))
+    return text[start : min(end, start + MAX_PASSAGE_CHARS)]
+
+
+def _protection(candidate: Candidate) -> Literal["pinned", "exact"] | None:
+    return "pinned" if candidate.is_pinned else "exact" if candidate.is_exact else None
 
 
 def _model_scores(stages: Sequence[StageScores], place: int) -> Iterator[ModelScore]:

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from bridge.explanation import MAX_PASSAGE_CHARS
+from bridge.explanation import MAX_PASSAGE_CHARS, of_search
 from bridge.models.base import Tokens
-from connectors.base import HitPage, PassThrough, Policy, Reply, Request
+from bridge.outcome import Scored
+from bridge.ranking import Rule, StageScores, Window
+from connectors.base import Candidate, HitPage, PassThrough, Policy, RankedHit, Reply, Request, SearchPlan
 from connectors.opensearch import OpenSearch
 from tests.doubles.small_exchange import ONE_BY_ONE, exchange
 from tests.doubles.small_models import GivenModel, HeldModel, LengthModel
@@ -91,9 +93,9 @@ async def test_times_are_told() -> None:
     """The milliseconds of engine, models and bridge are those of the clock that was given."""
 
     class SlowSender(SmallSender):
-        async def send(self, request: Request, *, limit_bytes: int) -> Reply:
+        def page(self, request: Request) -> Reply:
             small.now[0] += 0.25
-            return await super().send(request, limit_bytes=limit_bytes)
+            return super().page(request)
 
     async with exchange(SlowSender()) as small:
         assert explanation(await small.search(explaining()))["milliseconds"] == {
@@ -200,6 +202,24 @@ async def test_a_long_text_is_cut() -> None:
     async with exchange(LongSender()) as small:
         told = only(await small.search(explaining()))
     assert max(len(hit.get("passage", "")) for hit in told["hits"]) == MAX_PASSAGE_CHARS
+
+
+def test_the_passage_that_decided_is_told() -> None:
+    """Of a long text that is read in passages, the one with the best score; of another one, its beginning."""
+    texts = ("First. Then " + "x" * 1_000, "Short.", "Another one.", "")
+    page = HitPage(
+        (Candidate(texts[0], is_pinned=True), Candidate(texts[1], is_exact=True), *map(Candidate, texts[2:])),
+        (4.0, 3.0, 2.0, 1.0),
+    )
+    search = SearchPlan(search_request(), "words", (), 0, 10, Policy())
+    first = StageScores((1.0, 2.0, 3.0, None), Rule(), "first", passages=((0, 6), None, (0, 7), None))
+    last = StageScores((1.0, 2.0, None, None), Rule("blend", 0.7), "last", passages=((7, 1_012), None, None, None))
+    order = [RankedHit(place, 1.9 - place / 10) for place in range(4)]
+    scored = Scored(None, (first, last), order, Window("words", texts, page.first_stage_scores))
+    told = of_search(search, page, scored, lambda *_: {})
+    assert [hit.passage for hit in told.hits] == ["Then " + "x" * (MAX_PASSAGE_CHARS - 5), "Short.", "Another", ""]
+    assert [hit.protected for hit in told.hits] == ["pinned", "exact", None, None]
+    assert [stage.blend_weight for stage in told.stages] == [None, 0.7]
 
 
 async def test_an_instruction_whose_bytes_are_no_text() -> None:
