@@ -127,7 +127,7 @@ async def identify(config: Config, upstream: Upstream, timeout_s: float = _INFO_
     Raises ``ConfigError``, and ``UpstreamError``, which names the addresses.
     """
     if config.engine != "auto":
-        return Engine(next(kind() for kind in _CONNECTORS if kind.name == config.engine), "")
+        return Engine(next(kind(_secret(config)) for kind in _CONNECTORS if kind.name == config.engine), "")
     question = Request("GET", "/", (("Accept", "application/json"),))
     try:
         async with asyncio.timeout(timeout_s):
@@ -138,11 +138,15 @@ async def identify(config: Config, upstream: Upstream, timeout_s: float = _INFO_
         raise UpstreamError(error.status, f"{_addresses(config)}: {error.problem}") from error
     info = _json_object(reply)
     for kind in _CONNECTORS:
-        connector = kind()
+        connector = kind(_secret(config))
         version = connector.identify(info)
         if version is not None:
             return Engine(connector, version)
     raise ConfigError([_unknown_engine(config, reply.status)])
+
+
+def _secret(config: Config) -> bytes | None:
+    return config.id_secret.encode() if config.id_secret is not None else None
 
 
 async def load_models(config: Config) -> Models:

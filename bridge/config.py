@@ -202,6 +202,15 @@ class Config(BaseModel):
         1_000, ge=1, description="Connections to the engine at most, over all addresses; further requests wait."
     )
 
+    id_secret: str | None = Field(
+        None,
+        min_length=16,
+        repr=False,
+        description="Signs the ids of searches that run on their own (`_async_search`), in which what is known of them "
+        "travels: 32 random characters, the same for all bridges that share clients. Unset: a random one at each "
+        "start, so that ids end with the process.",
+    )
+
     max_search_body_bytes: int = Field(
         1 * MIB, ge=1, description="A larger search body passes through unread; real ones are a few KiB."
     )

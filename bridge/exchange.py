@@ -89,7 +89,8 @@ class Exchange:
         """Why a search passes through whatever its body says, or None."""
         words = control_words(head.headers)
         if OFF in words:
-            return Reason.OFF
+            # An id of ours means nothing to the engine, and its page still has to be cut: the connector sees to it.
+            return Reason.OFF if self._connector.forwarded(head) is head else None
         if words - {EXPLAIN}:
             self._telemetry.unknown_word()
         return None

@@ -145,7 +145,7 @@ class Gateway:
         self, client: Client, request: Request, body: AsyncIterator[bytes] | None, why: PassThrough
     ) -> None:
         start = self._clock()
-        async with self._upstream.stream(request, body) as reply:
+        async with self._upstream.stream(self._connector.forwarded(request), body) as reply:
             self._telemetry.search_skipped(why.reason)
             spent_s = self._clock() - start
             marks = (_skipped(why.reason), ("Server-Timing", f"upstream;dur={spent_s * 1000:.1f}"))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from secrets import token_bytes
 from typing import cast
 
 import msgspec
 
+from connectors._async_search import AsyncSearches
 from connectors._dialect import Dialect
 from connectors._msearch import plan_msearch
 from connectors._one_search import plan_one, segments
+from connectors._sealed import KEY_BYTES, Sealer
 from connectors._search_reply import identity_of
 from connectors._template import plan_msearch_template, plan_search_template
 from connectors._ways import Planned, Planner, Way
@@ -47,19 +50,28 @@ _ROUTES: Mapping[tuple[str, ...], tuple[frozenset[str], Planner]] = {
 
 
 class RestConnector:
-    """The verbs over the search API that both engines have."""
+    """The verbs over the search API that both engines have.
+
+    ``secret`` signs the ids of searches that run on their own; without one they can be used with this object alone.
+    """
 
     name: str
     dialect: Dialect
 
+    def __init__(self, secret: bytes | None = None) -> None:
+        self._async = AsyncSearches(Sealer(secret or token_bytes(KEY_BYTES)))
+
     def is_search(self, method: str, path: str) -> bool:
         """Whether this is one of the ways in."""
-        return _planner(method, path) is not None
+        return self._planner(method, path) is not None
 
     def plan(self, request: Request, policy_of: PolicyOf, answers: Answers) -> Planned:
         """The widened request, or why it is left alone, or what has to be asked first."""
-        planner = _planner(request.method, request.path)
+        planner = self._planner(request.method, request.path)
         return planner(request, policy_of, answers, self.dialect) if planner else PassThrough(Reason.BODY_SHAPE)
+
+    def _planner(self, method: str, path: str) -> Planner | None:
+        return _planner(method, path) or self._async.planner(method, segments(path))
 
     def parse(self, plan: ExchangePlan, reply: Reply) -> Sequence[Page]:
         """The hits of each search, or why they can't be read."""
@@ -80,6 +92,10 @@ class RestConnector:
     def identity(self, page: HitPage, place: int) -> Mapping[str, object]:
         """``_index`` and ``_id`` of a hit, as far as the client sees them."""
         return identity_of(page, place)
+
+    def forwarded(self, request: Request) -> Request:
+        """The request to pass on where it is left alone: the same, or with the engine's own id in the place of ours."""
+        return self._async.forwarded(request)
 
     def error(self, status: int, reason: str) -> Reply:
         """``{"error": {"root_cause": [...], "type": ..., "reason": ...}, "status": ...}``."""

@@ -20,7 +20,7 @@ from connectors.fields import leaves, text_of
 
 OK = 200
 _BAD_REQUEST = 400
-_STRUGGLING = frozenset({429, *range(500, 600)})
+STRUGGLING = frozenset({429, *range(500, 600)})
 # Both engines, every version since 2.1: QueryPhase or DefaultSearchContext, "Result window is too large".
 _WINDOW_LIMIT = re.compile(rb"from \+ size must be less than or equal to: \[(\d{1,10})\]")
 STRUGGLES = ("rejected_execution_exception", "circuit_breaking_exception", "no_shard_available_action_exception")
@@ -64,7 +64,7 @@ class _Parts:
 
 def parse_reply(plan: SearchPlan, reply: Reply) -> HitPage | PassThrough:
     """The hits of a reply to a widened search, or why it can't be read."""
-    if reply.status in _STRUGGLING:
+    if reply.status in STRUGGLING:
         return HitPage((), (), Reason.ENGINE_ERROR)  # as it came: a struggling engine is not asked again
     reason = Reason.REPLY_SHAPE if reply.status == OK else Reason.ENGINE_ERROR
     try:
@@ -87,6 +87,11 @@ def _read(plan: SearchPlan, body: bytes) -> HitPage | PassThrough:
 def window_limit(said: bytes) -> int | None:
     """``index.max_result_window`` where an error or a shard's failure says that it was exceeded."""
     return min((int(limit) for limit in _WINDOW_LIMIT.findall(said)), default=None)
+
+
+def first_stage_page(plan: SearchPlan, body: bytes) -> HitPage:
+    """The hits in the JSON of a reply, whatever its shards say. Raises ``RawJsonError``, ``KeyError``."""
+    return _page(plan, _take_apart(body))
 
 
 def splice_reply(plan: SearchPlan, page: HitPage, reply: Reply, order: Order | None) -> Reply:

@@ -102,12 +102,15 @@ class Reason(StrEnum):
     SLICE = "slice"
     COLLAPSE_INNER_HITS = "collapse-inner-hits"
     STORED_FIELDS_NONE = "stored-fields-none"
+    ID_TOO_LONG = "id-too-long"
+    UNKNOWN_ID = "unknown-id"
     NO_TEXT = "no-text"
     SAME_TEXT = "same-text"
     TOO_FEW_HITS = "too-few-hits"
     NOT_SCORED = "not-scored"
     ENGINE_ERROR = "engine-error"
     SHARDS_FAILED = "shards-failed"
+    PARTIAL = "partial"
     REPLY_TOO_LARGE = "reply-too-large"
     REPLY_SHAPE = "reply-shape"
     MODEL_FAILED = "model-failed"
@@ -319,6 +322,10 @@ class Connector(Protocol):
 
     def identity(self, page: HitPage, place: int) -> Mapping[str, object]:
         """``_index`` and ``_id`` of a hit, as far as the client sees them; ``place`` is its first-stage one, from 0."""
+        ...
+
+    def forwarded(self, request: Request) -> Request:
+        """The request to pass on where it is left alone: the same, or with the engine's own id in the place of ours."""
         ...
 
     def error(self, status: int, reason: str) -> Reply:

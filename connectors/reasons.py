@@ -41,11 +41,16 @@ BY_THE_REQUEST: Mapping[Reason, str] = {
     Reason.SLICE: "A slice is a part of an export.",
     Reason.COLLAPSE_INNER_HITS: "`collapse` with `inner_hits` orders inside each group as well.",
     Reason.STORED_FIELDS_NONE: "`stored_fields: _none_` forbids to fetch any text.",
+    Reason.ID_TOO_LONG: "The search runs on its own, and what a later request has to know of it (the words above all) "
+    "does not fit into an id.",
+    Reason.UNKNOWN_ID: "The search of this id passed through when it was submitted, was submitted elsewhere, or by a "
+    "bridge with another `id_secret`.",
 }
 
 BY_THE_REPLY: Mapping[Reason, str] = {
     Reason.ENGINE_ERROR: "The engine answered with an error; the client gets it as it is.",
     Reason.SHARDS_FAILED: "Some shards failed, and it may be for what the bridge asked beside the client's own wishes.",
+    Reason.PARTIAL: "The search still runs on its own; the hits so far stay in first-stage order.",
     Reason.REPLY_TOO_LARGE: "The reply to the widened search is larger than `max_search_reply_bytes`.",
     Reason.REPLY_SHAPE: "The reply is not the JSON of a search.",
     Reason.TOO_FEW_HITS: "There are fewer than two hits.",

@@ -297,6 +297,9 @@ class BrokenConnector:
     def identity(self, page: HitPage, place: int) -> Mapping[str, object]:
         return self._real.identity(page, place)
 
+    def forwarded(self, request: Request) -> Request:
+        return self._real.forwarded(request)
+
     def error(self, status: int, reason: str) -> Reply:
         return self._real.error(status, reason)
 

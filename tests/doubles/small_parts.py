@@ -50,6 +50,9 @@ class SmallConnector:
     def identity(self, page: HitPage, place: int) -> Mapping[str, object]:
         return {}
 
+    def forwarded(self, request: Request) -> Request:
+        return request
+
     def error(self, status: int, reason: str) -> Reply:
         body = json.dumps({"error": {"type": "bridge", "reason": reason}, "status": status}).encode()
         return Reply(status, "Error", (("Content-Type", "application/json"),), body)
