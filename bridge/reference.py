@@ -18,7 +18,7 @@ from bridge.headers import MAX_INSTRUCTION_CHARS
 from bridge.index_config import IndexConfig, KeepTopConfig, StageConfig, TextFieldConfig
 from connectors import reasons
 from connectors.base import Reason
-from connectors.query_text import CLAUSE_KINDS, QueryText, manual_page, read
+from connectors.query_text import CLAUSE_KINDS, RETRIEVER_KINDS, QueryText, manual_page, read
 
 _MADE = "<!-- Made by scripts/docs from the code; change it there. -->\n"
 _FLAGS = ("upstream", "engine", "listen", "model", "device", "precision", "window", "mode")
@@ -130,8 +130,13 @@ reaches the engine.
 ## Where the user's words are found
 
 In the scoring part of the query, and in the URL parameter `q`. What stands in the `filter` or `must_not` of a `bool` is
-never read. Of several texts the longest is taken; equal ones count once, with the fields of all. Beside or instead of
-the query, `knn`, `sub_searches` and a `retriever` tree are read alike.
+never read. Of several texts the longest is taken; equal ones count once, with the fields of all. Operators, quotes,
+wildcards, fields, escapes and boosts are taken out of a query string as the engines read them.
+
+Beside or instead of the query, `knn` and `sub_searches` are read alike, and trees of these retrievers: {retrievers}.
+
+Prefixes count only beside words that are typed out. `term`, `terms` and `fuzzy` count only where there are no other
+words, not in a `filter` either, where the value looks like words, and where the mapping says that the field holds text.
 
 | clause | such as | words and fields, or the reason to pass through |
 | --- | --- | --- |
@@ -222,6 +227,7 @@ def _what_is_reranked() -> str:
         made=_MADE,
         instruction_chars=MAX_INSTRUCTION_CHARS,
         clauses="\n".join(map(_clause_row, CLAUSE_KINDS)),
+        retrievers=_code(RETRIEVER_KINDS),
         reasons="\n\n".join(_reason_table(title, group) for title, group in _GROUPS.items()),
     )
 

@@ -1,6 +1,6 @@
 """A search body -> the queries that make up its score: ``query``, ``knn``, ``sub_searches`` or a tree of retrievers.
 
-Each kind of retriever stands in ``_INNER`` with the keys of the retrievers that it holds. Sources: "Retrievers",
+Each kind of retriever stands in ``INNER`` with the keys of the retrievers that it holds. Sources: "Retrievers",
 Elasticsearch 8.14 to 9.3; "Search API" (``knn``, ``sub_searches``, ``rank``), Elasticsearch 8.
 """
 
@@ -12,7 +12,7 @@ from connectors.base import Reason
 
 MAX_DEPTH = 20  # retrievers within retrievers
 
-_INNER: Mapping[str, tuple[str, ...]] = {
+INNER: Mapping[str, tuple[str, ...]] = {
     "standard": (),
     "knn": (),
     "rrf": ("retrievers",),
@@ -49,12 +49,12 @@ def _in_tree(retriever: object, depth: int = 0) -> Iterator[object]:
     if not isinstance(retriever, dict) or depth > MAX_DEPTH:
         raise _UnreadError(Reason.RETRIEVER)
     for kind, body in retriever.items():
-        if kind not in _INNER or not isinstance(body, dict):
+        if kind not in INNER or not isinstance(body, dict):
             raise _UnreadError(Reason.RETRIEVER)
         if "learning_to_rank" in _rescorers(body):
             raise _UnreadError(Reason.RESCORE)
         yield from _own_queries(kind, body)
-        for key in _INNER[kind]:
+        for key in INNER[kind]:
             for inner in _each(body.get(key, [])):
                 yield from _in_tree(_unwrapped(inner), depth + 1)
 

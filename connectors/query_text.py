@@ -13,12 +13,13 @@ from typing import NamedTuple
 
 from connectors._clause_words import MAX_DEPTH, Fields, Found, Standing, in_query_string, listed
 from connectors._clauses import KINDS, manual_page
-from connectors._retrievers import queries_of
+from connectors._retrievers import INNER, queries_of
 from connectors.base import Reason
 
 __all__ = [
     "CLAUSE_KINDS",
     "MAX_DEPTH",
+    "RETRIEVER_KINDS",
     "QueryText",
     "clause_kinds",
     "is_being_typed",
@@ -29,6 +30,7 @@ __all__ = [
 ]
 
 CLAUSE_KINDS = KINDS
+RETRIEVER_KINDS = tuple(INNER)
 
 
 @dataclass(frozen=True, slots=True)
