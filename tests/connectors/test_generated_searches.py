@@ -1,4 +1,4 @@
-"""Generated searches on a real OpenSearch: the bridge's answer is the engine's, but for the order and the cut.
+"""Generated searches on each real engine: the bridge's answer is the engine's, but for the order and the cut.
 
 Some hundred searches run with every test run. More run with a profile of hypothesis::
 
@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from connectors.base import PassThrough, Policy, Reply, Request
 from tests.connectors.generated import searches
-from tests.connectors.small_engine import OK, SmallEngine, Widened, content, widened
+from tests.connectors.small_engine import OK, SmallEngine, Widened, alike, content, widened
 
 EXAMPLES = {"thorough": 10_000}.get(os.environ.get("HYPOTHESIS_PROFILE", ""), 400)
 POLICY = Policy(window=15)
@@ -45,17 +45,19 @@ def outcomes() -> Iterator[Counter[str]]:
 
 @ON_ENGINE
 @given(search=searches(), seed=st.randoms(use_true_random=False))
-def test_generated_searches(engine: SmallEngine, outcomes: Counter[str], search: Request, seed: random.Random) -> None:
+def test_generated_searches(
+    each_engine: SmallEngine, outcomes: Counter[str], search: Request, seed: random.Random
+) -> None:
     """In first-stage order each reply is the engine's to the byte; in another, hits of the first stage once each."""
-    wide = widened(engine, search, POLICY)
+    wide = widened(each_engine, search, POLICY)
     if isinstance(wide, PassThrough):
         outcomes[f"passed through: {wide.reason}"] += 1
         return
-    direct = engine.send(search)
+    direct = each_engine.send(search)
     assert direct.status == OK, direct.body
     if b'"profile"' in search.body:  # times
         return
-    assert content(wide.splice(None)) == content(direct)
+    assert alike(each_engine, wide, direct)
     outcomes[f"cut only: {wide.page.skip}" if wide.page.skip else "reranked"] += 1
     check_reordered(wide, direct, seed)
 
@@ -100,10 +102,10 @@ BODIES = st.binary(max_size=40) | st.text(max_size=20).map(str.encode)
 
 @settings(ON_ENGINE, max_examples=EXAMPLES // 4)
 @given(body=BODIES, query=st.text("aq=&%+;12?/", max_size=8))
-def test_arbitrary_bytes_as_bodies(engine: SmallEngine, outcomes: Counter[str], body: bytes, query: str) -> None:
+def test_arbitrary_bytes_as_bodies(each_engine: SmallEngine, outcomes: Counter[str], body: bytes, query: str) -> None:
     """Whatever stands in a body has an answer; should it be a search, it is the engine's."""
     request = Request("POST", f"/odd/_search?{query}", (("Content-Type", "application/json"),), body)
-    wide = widened(engine, request, POLICY)
+    wide = widened(each_engine, request, POLICY)
     outcomes["arbitrary bytes"] += 1
     if isinstance(wide, Widened):
-        assert content(wide.splice(None)) == content(engine.send(request))
+        assert content(wide.splice(None)) == content(each_engine.send(request))

@@ -1,0 +1,57 @@
+"""The engines of the comparisons, and what each of them can't do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import pytest
+
+from connectors.base import Connector
+from connectors.elasticsearch import Elasticsearch
+from connectors.opensearch import OpenSearch
+
+ENGLISH = "the analyzer of English"
+PAINLESS = "scripts in painless"
+REFUSES_SOURCELESS = "an error where fields of documents without a source are asked for"
+SOURCELESS = "fields of documents without a source, if none"
+KEEPS_ORDER = "one order of a filtered source, whether fields are asked for beside it or not"
+ELASTIC = "the members, headers and content types of Elasticsearch 8 and later"
+TYPES = "mapping types in paths"
+PIT = "points in time as Elasticsearch has them"
+GREETING = "GET /"
+TEMPLATES = "search templates"
+
+
+class Kind(NamedTuple):
+    connector: Connector
+    lacks: frozenset[str]
+
+
+ENGINES = {
+    "opensearch": Kind(OpenSearch(), frozenset({SOURCELESS, ELASTIC, TYPES, PIT})),
+    "elasticsearch9": Kind(
+        Elasticsearch(), frozenset({ENGLISH, PAINLESS, REFUSES_SOURCELESS, KEEPS_ORDER, TYPES, GREETING, TEMPLATES})
+    ),
+    "elasticsearch7": Kind(Elasticsearch(), frozenset({SOURCELESS, ELASTIC, PIT})),
+}
+
+
+class Needs(NamedTuple):
+    """A row of a table that only some engines can answer."""
+
+    what: str
+    row: Sequence[Any]
+
+
+def on_each(names: str, rows: Sequence[Sequence[Any]]) -> pytest.MarkDecorator:
+    """The test with each row on each engine that has what the row needs; its engine is ``each_engine``."""
+    return pytest.mark.parametrize(f"each_engine,{names}", list(_pairs(rows)), indirect=["each_engine"])
+
+
+def _pairs(rows: Sequence[Sequence[Any]]) -> Iterator[Any]:
+    for name, kind in ENGINES.items():
+        for number, entry in enumerate(rows):
+            needed, row = entry if isinstance(entry, Needs) else ("", entry)
+            if needed not in kind.lacks:
+                yield pytest.param(name, *row, id=f"{name}-{number}")
