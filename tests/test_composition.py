@@ -169,15 +169,17 @@ def test_a_bridge_says_what_scores_for_which_indices() -> None:
 
 
 async def test_each_index_is_scored_by_its_own_models() -> None:
-    """Another model, another rule, another window and off: by the index that a search names, in one bridge."""
+    """Another model, rule, window or deadline, or off: by the index that a search names, in one bridge."""
     models = {"own": ReverseModel(name="own", revision="2"), "general": LengthModel(name="general")}
     indices = [
         {"pattern": "own", "model": "own"},
         {"pattern": "blended", "ranking": "blend", "blend_weight": 0.0},
         {"pattern": "narrow", "window": 2},
         {"pattern": "off", "mode": "off"},
+        {"pattern": "hasty", "score_timeout_s": 1e-9},
     ]
     expected = {
+        "hasty": (b"skipped; reason=deadline", ["0", "1", "2", "3"]),
         "own": (b"applied; window=4; model=own", ["0", "1", "2", "3"]),
         "other": (b"applied; window=4; model=general", ["3", "2", "1", "0"]),
         "blended": (b"applied; window=4; model=general", ["0", "1", "2", "3"]),

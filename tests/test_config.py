@@ -372,7 +372,7 @@ def test_the_ways_to_score_that_searches_may_need(settings: dict[str, Any], name
         (("shop-*",), "shop"),
         (("sh*",), "all"),
         (("*", "-shop-de"), "everything"),
-        (("-shop-de", "other"), "all"),
+        (("other", "-eu:logs"), "all"),
         (("*",), "everything"),
         (("_all",), "everything"),
         ((), "everything"),
