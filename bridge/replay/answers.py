@@ -29,6 +29,13 @@ class ShownHit(msgspec.Struct, frozen=True, array_like=True):
     """1-based; None where the bridge was not asked for it."""
     passage: str = ""
     """What the model decided by, where the bridge was asked."""
+    object_id: str = ""
+    """What events know it by, where that is a field of the document."""
+
+    @property
+    def known_as(self) -> str:
+        """What events know it by."""
+        return self.object_id or self.id
 
 
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -111,8 +118,8 @@ _BODY = msgspec.json.Decoder(_Body)
 _ERROR = msgspec.json.Decoder(_Error)
 
 
-def read_answer(reply: HttpReply, latency_s: float, service_s: float) -> Answer:
-    """The answer that a reply is."""
+def read_answer(reply: HttpReply, latency_s: float, service_s: float, object_field: str = "") -> Answer:
+    """The answer that a reply is. ``object_field`` is the field that events know a document by; empty: its id."""
     told = reply.headers.get("x-rerank", "")
     word, *parameters = (part.strip() for part in told.split(";"))
     named = dict(part.partition("=")[::2] for part in parameters)
@@ -130,7 +137,7 @@ def read_answer(reply: HttpReply, latency_s: float, service_s: float) -> Answer:
         body = _BODY.decode(reply.body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return msgspec.structs.replace(answer, error="not the reply of a search")
-    return msgspec.structs.replace(answer, total=_total(body.hits.total), hits=_shown(body))
+    return msgspec.structs.replace(answer, total=_total(body.hits.total), hits=_shown(body, object_field))
 
 
 def no_answer(problem: str, latency_s: float, service_s: float) -> Answer:
@@ -138,32 +145,40 @@ def no_answer(problem: str, latency_s: float, service_s: float) -> Answer:
     return Answer(NO_ANSWER, _ms(latency_s), _ms(service_s), error=problem)
 
 
-def _shown(body: _Body) -> tuple[ShownHit, ...]:
+def _shown(body: _Body, object_field: str) -> tuple[ShownHit, ...]:
     searches = body.rerank_bridge.searches if body.rerank_bridge is not None else []
     told = {(hit.index, hit.id): hit for search in searches for hit in search.hits}
-    return tuple(_shown_hit(hit, told.get((hit.index, hit.id))) for hit in body.hits.hits)
+    return tuple(_shown_hit(hit, told.get((hit.index, hit.id)), object_field) for hit in body.hits.hits)
 
 
-def _shown_hit(hit: _Hit, told: _Explained | None) -> ShownHit:
+def _shown_hit(hit: _Hit, told: _Explained | None, object_field: str) -> ShownHit:
     rank = told.first_stage.rank if told is not None and told.first_stage is not None else None
-    return ShownHit(hit.index, hit.id, hit.score, _title(hit), rank, told.passage if told is not None else "")
+    documents = [document for raw in (hit.source, hit.fields) if isinstance(document := _decoded(raw), dict)]
+    return ShownHit(
+        hit.index,
+        hit.id,
+        hit.score,
+        next((title for document in documents if (title := _title(document))), ""),
+        rank,
+        told.passage if told is not None else "",
+        next((text for document in documents if (text := _text(document.get(object_field)))), "")
+        if object_field
+        else "",
+    )
 
 
-def _title(hit: _Hit) -> str:
+def _decoded(raw: msgspec.Raw) -> object:
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _title(document: Mapping[str, object]) -> str:
     """The field that people know a document by, or its first text."""
-    for raw in (hit.source, hit.fields):
-        try:
-            document = msgspec.json.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            continue
-        if not isinstance(document, dict):
-            continue
-        names = [name for name in _TITLES if name in document]
-        texts = (_text(document[name]) for name in [*names, *document])
-        found = next((text for text in texts if text), "")
-        if found:
-            return found[:_MAX_TITLE_CHARS]
-    return ""
+    names = [name for name in _TITLES if name in document]
+    texts = (_text(document[name]) for name in [*names, *document])
+    return next((text for text in texts if text), "")[:_MAX_TITLE_CHARS]
 
 
 def _text(value: object) -> str:

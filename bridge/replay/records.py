@@ -38,6 +38,9 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     query_id: str = ""
     weight: int = 1
     at_s: float | None = None
+    """When it was sent as the log has it, in seconds since 1970."""
+    sent_s: float | None = None
+    """When it was sent in this run, in the same."""
 
 
 class BrokenPlace(msgspec.Struct, frozen=True):

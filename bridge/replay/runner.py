@@ -43,6 +43,8 @@ class Plan:
     workers: int
     explains: bool = True
     """Whether the last system is asked once more, untimed, where its page has other hits: how deep they stood."""
+    object_field: str = ""
+    """The field that events know a document by; empty: its id."""
 
 
 @dataclass(slots=True)
@@ -116,24 +118,36 @@ class Replay:
                 intended_s = None if after_s is None else self.progress.started_s + after_s
                 if intended_s is not None:
                     await asyncio.sleep(intended_s - time.perf_counter())
+                sent_s = time.time()
                 answers = await self._answers(number, search, intended_s, connections)
                 self.progress.sent += 1
                 self.progress.failed += any(not answer.is_answered for answer in answers)
-                self._sink(_record(number, search, answers))
+                self._sink(_record(number, search, answers, sent_s))
 
     async def _answers(
         self, number: int, search: LoggedSearch, intended_s: float | None, connections: Sequence[Connection]
     ) -> tuple[Answer, ...]:
         if intended_s is not None:  # together: the schedule holds for each of them
-            return tuple(await asyncio.gather(*(_ask(one, search, intended_s) for one in connections)))
+            return tuple(await asyncio.gather(*(self._ask(one, search, intended_s) for one in connections)))
         order = list(range(len(connections)))
         # By turns first, so that neither finds the engine's caches warmed by the other more often.
         order = order if number % 2 else order[::-1]
-        found = {place: await _ask(connections[place], search, None) for place in order}
+        found = {place: await self._ask(connections[place], search, None) for place in order}
         answers = [found[place] for place in range(len(connections))]
         if self._plan.explains and _has_newcomers(answers):
             answers[-1] = await _explained(answers[-1], search, connections[-1])
         return tuple(answers)
+
+    async def _ask(self, connection: Connection, search: LoggedSearch, intended_s: float | None) -> Answer:
+        sent_s = time.perf_counter()
+        due_s = sent_s if intended_s is None else intended_s
+        try:
+            reply = await _send(connection, search)
+        except UpstreamError as error:
+            ended_s = time.perf_counter()
+            return no_answer(error.problem, ended_s - due_s, ended_s - sent_s)
+        ended_s = time.perf_counter()
+        return read_answer(reply, ended_s - due_s, ended_s - sent_s, self._plan.object_field)
 
 
 @asynccontextmanager
@@ -144,18 +158,6 @@ async def _connected(systems: Sequence[System]) -> AsyncIterator[Sequence[Connec
     finally:
         for connection in connections:
             await connection.close()
-
-
-async def _ask(connection: Connection, search: LoggedSearch, intended_s: float | None) -> Answer:
-    sent_s = time.perf_counter()
-    due_s = sent_s if intended_s is None else intended_s
-    try:
-        reply = await _send(connection, search)
-    except UpstreamError as error:
-        ended_s = time.perf_counter()
-        return no_answer(error.problem, ended_s - due_s, ended_s - sent_s)
-    ended_s = time.perf_counter()
-    return read_answer(reply, ended_s - due_s, ended_s - sent_s)
 
 
 def _send(connection: Connection, search: LoggedSearch, *headers: tuple[str, str]) -> Awaitable[HttpReply]:
@@ -184,7 +186,7 @@ def _with_depth(hit: ShownHit, told: ShownHit | None) -> ShownHit:
     return msgspec.structs.replace(hit, first_stage_rank=told.first_stage_rank, passage=told.passage)
 
 
-def _record(number: int, search: LoggedSearch, answers: tuple[Answer, ...]) -> Record:
+def _record(number: int, search: LoggedSearch, answers: tuple[Answer, ...], sent_s: float) -> Record:
     return Record(
         number=number,
         place=search.place,
@@ -195,4 +197,5 @@ def _record(number: int, search: LoggedSearch, answers: tuple[Answer, ...]) -> R
         query_id=search.query_id,
         weight=search.weight,
         at_s=search.at_s,
+        sent_s=round(sent_s, 3),
     )
