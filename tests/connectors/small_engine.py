@@ -30,6 +30,7 @@ from tests.connectors.engines import KEEPS_ORDER
 
 JSON = (("Content-Type", "application/json"),)
 OK = 200
+POLICY = Policy(window=15)
 _TOOK = re.compile(rb'"took"( ?: ?)\d+')
 
 
@@ -100,6 +101,35 @@ class Widened:
     def reordered(self, places: Sequence[int]) -> Reply:
         """With the hits in another order, and scores that fall in it."""
         return self.splice([RankedHit(place, 1.9 - rank / 1_000) for rank, place in enumerate(places)])
+
+    def turned_round(self) -> Reply:
+        """With the hits of the page in the opposite order."""
+        places = list(range(len(self.page.first_stage_scores)))
+        end = self.plan.start + self.plan.size
+        return self.reordered([*places[: self.plan.start], *places[self.plan.start : end][::-1], *places[end:]])
+
+
+def both(engine: SmallEngine, target: str, body: object, *headers: tuple[str, str]) -> tuple[Reply, Widened]:
+    """A search sent directly and widened; it has to succeed."""
+    request = search(target, body, headers)
+    wide = widened(engine, request, POLICY)
+    assert isinstance(wide, Widened), wide
+    direct = engine.send(request)
+    assert direct.status == OK
+    return direct, wide
+
+
+def comparable(reply: Reply, *, reverse: bool = False) -> Any:
+    """The reply without what may differ between two orders: the scores, wherever they stand."""
+    envelope = json.loads(content(reply))
+    if "hits" in envelope:
+        envelope["hits"].pop("max_score", None)
+        hits = envelope["hits"].get("hits", [])
+        for hit in hits:
+            hit.pop("_score", None)
+            hit.get("sort", [None])[0] = None
+        hits[:] = hits[::-1] if reverse else hits
+    return envelope
 
 
 def alike(engine: SmallEngine, wide: Widened, direct: Reply) -> bool:

@@ -8,24 +8,24 @@ from urllib.parse import quote
 
 import pytest
 
-from connectors.base import PassThrough, Policy, Reason, Reply
+from connectors.base import PassThrough, Policy, Reason
 from tests.connectors.conftest import DEEP
 from tests.connectors.engines import PAINLESS, REFUSES_SOURCELESS, SOURCELESS, Needs, on_each
-from tests.connectors.small_engine import OK, SmallEngine, Widened, alike, content, search, widened
+from tests.connectors.small_engine import (
+    POLICY,
+    SmallEngine,
+    Widened,
+    alike,
+    both,
+    comparable,
+    content,
+    search,
+    widened,
+)
 
-POLICY = Policy(window=15)
 MATCH: dict[str, Any] = {"query": {"match": {"title": "quick fox"}}}
 NESTED: dict[str, Any] = {"query": {"nested": {"path": "comments", "query": {"match": {"comments.text": "nice bad"}}}}}
 PRETTY_LAST = {"size": 5, "from": 13}
-
-
-def both(engine: SmallEngine, target: str, body: object, *headers: tuple[str, str]) -> tuple[Reply, Widened]:
-    request = search(target, body, headers)
-    wide = widened(engine, request, POLICY)
-    assert isinstance(wide, Widened), wide
-    direct = engine.send(request)
-    assert direct.status == OK
-    return direct, wide
 
 
 @on_each(
@@ -129,23 +129,7 @@ def test_touched_means_equal_but_for_the_order(each_engine: SmallEngine, query: 
     """In first-stage order every byte is the engine's; reordered, only order and scores differ, hit by hit."""
     direct, wide = both(each_engine, f"/odd/_search{query}", body)
     assert alike(each_engine, wide, direct)
-    places = list(range(len(wide.page.first_stage_scores)))
-    first = places[wide.plan.start : wide.plan.start + wide.plan.size]
-    swapped = places[: wide.plan.start] + first[::-1] + places[wide.plan.start + wide.plan.size :]
-    assert comparable(wide.reordered(swapped), reverse=True) == comparable(direct)
-
-
-def comparable(reply: Reply, *, reverse: bool = False) -> Any:
-    """The reply without what may differ between two orders: the scores, wherever they stand."""
-    envelope = json.loads(content(reply))
-    if "hits" in envelope:
-        envelope["hits"].pop("max_score", None)
-        hits = envelope["hits"].get("hits", [])
-        for hit in hits:
-            hit.pop("_score", None)
-            hit.get("sort", [None])[0] = None
-        hits[:] = hits[::-1] if reverse else hits
-    return envelope
+    assert comparable(wide.turned_round(), reverse=True) == comparable(direct)
 
 
 def test_a_hit_keeps_its_bytes(each_engine: SmallEngine) -> None:
