@@ -154,7 +154,9 @@ A hit that has none of these fields is not scored; it stands behind the scored o
 
 A model reads words. Where a search ranks by more than words (`function_score`, boosted clauses, popularity, freshness),
 the rerank window is reordered by the model's view: with `ranking: blend` the engine's scores keep a share, set by
-`blend_weight`; `X-Rerank: off` or `mode: off` leaves the engine's order alone.
+`blend_weight`, and with `boost_weight` they keep one in such searches alone; `X-Rerank: off` or `mode: off` leaves the
+engine's order alone. Hits that Elasticsearch pins stay where they are, and `exact_fields` and `keep_top` keep others
+from falling.
 
 ## Reasons to pass a search through
 
@@ -163,7 +165,7 @@ the rerank window is reordered by the model's view: with `ranking: blend` the en
 ## What is different in a reranked reply
 
 The order and cut of `hits.hits`; `_score`, `hits.max_score` and a sort value that is the score (with
-`score_policy: replace`); `took`, which is the engine's time for the wider page; and the headers `X-Rerank`,
+`score_policy: replace`, but for pinned hits, which keep theirs); `took`, which is the engine's time for the wider page; and the headers `X-Rerank`,
 `Server-Timing` and `Content-Length`. With `explain: true`, `_explanation` is the engine's, of its own score.
 `min_score` is applied by the engine to its own score.
 """
