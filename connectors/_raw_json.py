@@ -43,10 +43,21 @@ class Span(NamedTuple):
 
 
 class Member(NamedTuple):
-    """One member of an object: all of it (from the quote of its key), and its value alone."""
+    """One member of an object: where its key begins (at the quote), where its value begins, and where both end."""
 
-    whole: Span
-    value: Span
+    start: int
+    value_start: int
+    end: int
+
+    @property
+    def whole(self) -> Span:
+        """Key and value."""
+        return Span(self.start, self.end)
+
+    @property
+    def value(self) -> Span:
+        """The value alone."""
+        return Span(self.value_start, self.end)
 
 
 class Edit(NamedTuple):
@@ -67,13 +78,16 @@ def members(buffer: bytes) -> dict[str, Member]:
     position = 0
     parts, buffer = _read(_OBJECT, buffer)
     for key, raw in parts.items():
-        key_start = _skip(_OPEN_OR_COMMA, buffer, position)
-        value_start = _skip(_KEY, buffer, key_start)
-        value = bytes(raw)
+        value, written = bytes(raw), f'"{key}":'.encode()
+        key_start = position + 1  # as the engines write: one sign, the key, a colon, the value
+        value_start = key_start + len(written)
+        if not (buffer.startswith(written, key_start) and buffer.startswith(value, value_start)):
+            key_start = _skip(_OPEN_OR_COMMA, buffer, position)
+            value_start = _skip(_KEY, buffer, key_start)
+            if not buffer.startswith(value, value_start):
+                raise RawJsonError("a key stands twice")
         position = value_start + len(value)
-        if buffer[value_start:position] != value:
-            raise RawJsonError("a key stands twice")
-        found[key] = Member(Span(key_start, position), Span(value_start, position))
+        found[key] = Member(key_start, value_start, position)
     _expect_end(buffer, position, empty=not found)
     return found
 
@@ -82,9 +96,13 @@ def elements(buffer: bytes) -> list[Span]:
     """The places of an array's elements. Raises ``RawJsonError``."""
     found: list[Span] = []
     position = 0
-    for raw in _read(_ARRAY, buffer).content:
-        start = _skip(_OPEN_OR_COMMA, buffer, position)
-        position = start + len(bytes(raw))
+    content, buffer = _read(_ARRAY, buffer)
+    for raw in content:
+        value = bytes(raw)
+        start = position + 1  # as the engines write: one sign, then the element
+        if not buffer.startswith(value, start):
+            start = _skip(_OPEN_OR_COMMA, buffer, position)
+        position = start + len(value)
         found.append(Span(start, position))
     return found
 
