@@ -70,6 +70,12 @@ def mapped_text(answer: Mapping[str, object], patterns: Sequence[str] = ()) -> M
     return MappedText(tuple(path for field in nearest for path in _paths(field)), stored)
 
 
+def holds_text(answer: Mapping[str, object], names: Sequence[str]) -> bool:
+    """Whether any of these fields is one of text in any of the indices, by the reply to ``GET /{index}/_mapping``."""
+    fields = (field for index in answer.values() for mapping in _mappings(index) for field in _fields(mapping))
+    return any(field.kinds & TEXT and not set(names).isdisjoint(field.names) for field in fields)
+
+
 def _paths(field: _Field) -> Iterator[str]:
     yield field.path
     for kind in sorted(field.kinds):

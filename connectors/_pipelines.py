@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from connectors import _questions
-from connectors.base import Answers, Question, Reason, Request
+from connectors._questions import Asker
+from connectors.base import Question, Reason
 
 _NONE = "_none"
 DEFAULT_PIPELINE = "index.search.default_pipeline"
@@ -56,42 +56,29 @@ class Pipeline:
     """Whether no more hits may be fetched than the client wants."""
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
-    """Where a search says which pipeline is meant."""
+def pipeline_of(asker: Asker, in_url: str | None, in_body: object) -> Pipeline | Question | Reason:
+    """What happens to the hits of a search, or what has to be known first, or why they are left alone.
 
-    in_url: str | None
-    in_body: object
-    """A name, or the pipeline itself."""
-    indices: tuple[str, ...]
-    parameters: Mapping[str, str]
-    has_own_indices: bool
-    """Whether the path's indices are not those of the search: it goes to a point in time."""
-
-
-def pipeline_of(request: Request, named: Named, answers: Answers) -> Pipeline | Question | Reason:
-    """What happens to the hits of a search, or what has to be known first, or why they are left alone."""
-    if isinstance(named.in_body, dict):
-        return Reason.SEARCH_PIPELINE if named.in_url is not None else _described(named.in_body)
-    name = named.in_url if named.in_url is not None else named.in_body
+    ``in_url`` is a name, ``in_body`` a name or the pipeline itself; None where the search says nothing there.
+    """
+    if isinstance(in_body, dict):
+        return Reason.SEARCH_PIPELINE if in_url is not None else _described(in_body)
+    name = in_url if in_url is not None else in_body
     if name is None:
-        name = _default(request, named, answers)
+        name = _default(asker)
     if isinstance(name, Question):
         return name
     if not isinstance(name, str):
         return Reason.SEARCH_PIPELINE
-    return Pipeline() if name == _NONE else _stored(request, name, answers)
+    return Pipeline() if name == _NONE else _stored(asker, name)
 
 
-def _default(request: Request, named: Named, answers: Answers) -> str | Question:
+def _default(asker: Asker) -> str | Question:
     """The pipeline of the indices; none where they differ in it, or the client may not read their settings."""
-    path = _questions.path_of(named.indices, f"_settings/{DEFAULT_PIPELINE}", named.parameters)
-    if path is None or named.has_own_indices:
-        return _NONE
-    question = _questions.about(request, path)
-    if question not in answers:
-        return question
-    names = set(_defaults(_questions.read(answers[question]) or {}))
+    settings = asker.ask_indices(f"_settings/{DEFAULT_PIPELINE}")
+    if isinstance(settings, Question):
+        return settings
+    names = set(_defaults(settings or {}))
     return names.pop() if len(names) == 1 else _NONE
 
 
@@ -104,11 +91,10 @@ def _defaults(settings: Mapping[str, object]) -> Iterator[str]:
             yield value
 
 
-def _stored(request: Request, name: str, answers: Answers) -> Pipeline | Question | Reason:
-    question = _questions.about(request, f"/_search/pipeline/{quote(name, safe='')}")
-    if question not in answers:
-        return question
-    found = _questions.read(answers[question])
+def _stored(asker: Asker, name: str) -> Pipeline | Question | Reason:
+    found = asker.ask(f"/_search/pipeline/{quote(name, safe='')}")
+    if isinstance(found, Question):
+        return found
     described = found.get(name) if found is not None else None
     return _described(described) if isinstance(described, dict) else Reason.SEARCH_PIPELINE
 

@@ -7,11 +7,12 @@ nothing that differs from search to search.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 from connectors import _codings
 from connectors._raw_json import RawJsonError, decode
-from connectors.base import Headers, Question, Reply, Request
+from connectors.base import Answers, Headers, Question, Reply, Request
 
 HOLDS_S = 60.0
 """Mappings and settings change seldom; one request a minute for an index is nothing to an engine."""
@@ -29,9 +30,26 @@ _OF_ONE_SEARCH = frozenset(
 _OF_ONE_SEARCH_PREFIXES = ("content-", "x-rerank", "x-b3-", "x-datadog-", "sec-")
 
 
-def about(request: Request, target: str) -> Question:
-    """What ``GET target`` is answered to the client that sent this request."""
-    return Question(Request("GET", target, _identity(request.headers)), HOLDS_S)
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """A client and the indices that it searches, with what is known of them already."""
+
+    request: Request
+    indices: tuple[str, ...]
+    """Names and patterns; none where the search goes to all of them, or to others than its path says."""
+    parameters: Mapping[str, str]
+    """Of the search's URL."""
+    answers: Answers
+
+    def ask(self, target: str) -> Mapping[str, object] | Question | None:
+        """The object that ``GET target`` is answered; None where it is another answer, or none at all."""
+        question = Question(Request("GET", target, _identity(self.request.headers)), HOLDS_S)
+        return read(self.answers[question]) if question in self.answers else question
+
+    def ask_indices(self, api: str) -> Mapping[str, object] | Question | None:
+        """The same for an API of the indices; None as well where it can't be asked for them."""
+        path = path_of(self.indices, api, self.parameters)
+        return self.ask(path) if path is not None else None
 
 
 def path_of(indices: tuple[str, ...], api: str, parameters: Mapping[str, str]) -> str | None:

@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 
 from connectors import _codings
 from connectors._fields_block import asked_part
+from connectors._highlight import with_fragments
 from connectors._protected import is_exact, is_pinned
 from connectors._raw_json import Edit, Member, RawJsonError, Span, decode, edited, elements, members, without_members
 from connectors._widening import Restore
 from connectors.base import Candidate, HitPage, Order, PassThrough, Reason, Reply, SearchPlan
-from connectors.fields import leaves, text_of
+from connectors.fields import Leaves, leaves, text_of
 
 OK = 200
 _BAD_REQUEST = 400
@@ -120,19 +121,19 @@ def splice_reply(plan: SearchPlan, page: HitPage, reply: Reply, order: Order | N
     return replace(reply, body=body, headers=_with_length(reply, len(body)))
 
 
-def _written(plan: SearchPlan, score: float | None) -> bytes | None:
-    """What to write where the engine has a score; None: leave it."""
-    if _restore(plan).nulls_scores:
-        return b"null"
-    return None if score is None else written_score(score)
-
-
 def identity_of(page: HitPage, place: int) -> dict[str, object]:
     """``_index`` and ``_id`` of the hit at a first-stage place, as far as they are there."""
     if not isinstance(page.parts, _Parts):
         return {}
     hit = page.parts.hits[place]
     return {key: hit.value(key) for key in _IDENTITY if key in hit.places}
+
+
+def _written(plan: SearchPlan, score: float | None) -> bytes | None:
+    """What to write where the engine has a score; None: leave it."""
+    if _restore(plan).nulls_scores:
+        return b"null"
+    return None if score is None else written_score(score)
 
 
 def written_score(score: float) -> bytes:
@@ -225,10 +226,11 @@ def _first_stage_score(hit: _Hit, restore: Restore) -> float | None:
 
 def _candidates(plan: SearchPlan, hits: Sequence[_Hit], scores: Sequence[float]) -> Iterator[Candidate]:
     """The hits' texts; where no hit has any of the fields wanted, every string of the hits is read instead."""
-    documents = [leaves((hit.value("_source"), hit.value("fields"))) for hit in hits]
-    texts = [text_of(document, plan.text_fields, plan.policy.max_text_chars) for document in documents]
+    documents = [_document(plan, hit) for hit in hits]
+    limit, in_document_order = plan.policy.max_text_chars, _restore(plan).in_document_order
+    texts = [text_of(one, plan.text_fields, limit, in_document_order=in_document_order) for one in documents]
     if plan.text_fields and not any(texts):
-        texts = [text_of(document, (), plan.policy.max_text_chars) for document in documents]
+        texts = [text_of(document, (), limit) for document in documents]
     for hit, text, score in zip(hits, texts, scores, strict=False):  # the scores are those of the tail, too
         yield Candidate(text, is_pinned(score), _is_exact(plan, hit))
 
@@ -240,6 +242,12 @@ def _is_exact(plan: SearchPlan, hit: _Hit) -> bool:
     return is_exact(leaves((hit.value("_source"), hit.value("fields"))), hit.value("_id"), names, plan.query_text)
 
 
+def _document(plan: SearchPlan, hit: _Hit) -> Leaves:
+    """What a hit shows of its document, with the engine's fragments in the place of long texts where these are read."""
+    document, fragments = leaves((hit.value("_source"), hit.value("fields"))), _restore(plan).fragments
+    return document if fragments is None else with_fragments(document, hit.value("highlight"), fragments)
+
+
 def _shown(plan: SearchPlan, hit: _Hit, score: float | None) -> bytes:
     """A hit as the client gets it."""
     hidden = _hidden(plan, hit)
@@ -249,22 +257,24 @@ def _shown(plan: SearchPlan, hit: _Hit, score: float | None) -> bytes:
 
 
 def _hidden(plan: SearchPlan, hit: _Hit) -> set[str]:
-    """The members that the client did not ask for; ``fields`` is one where nothing in it was asked for."""
-    keys = set(_restore(plan).hit_keys & hit.places.keys())
-    return keys | {"fields"} if _asks_in_vain(plan, hit) else keys
+    """The members that the client did not ask for, and those with nothing in them that it asked for."""
+    in_vain = {key for key, part in _asked_parts(plan, hit) if part is None}
+    return in_vain | (_restore(plan).hit_keys & hit.places.keys())
 
 
-def _asks_in_vain(plan: SearchPlan, hit: _Hit) -> bool:
-    asked = _restore(plan).fields_asked
-    return asked is not None and "fields" in hit.places and asked_part(hit.raw_value("fields"), asked) is None
+def _asked_parts(plan: SearchPlan, hit: _Hit) -> Iterator[tuple[str, bytes | None]]:
+    """What the client asked for of the members that hold more; None: nothing of it is there."""
+    restore = _restore(plan)
+    in_highlight = restore.fragments.asked if restore.fragments is not None else None
+    for key, asked in (("fields", restore.fields_asked), ("highlight", in_highlight)):
+        if asked is not None and key in hit.places:
+            yield key, asked_part(hit.raw_value(key), asked)
 
 
 def _fields_edits(plan: SearchPlan, hit: _Hit) -> Iterator[Edit]:
-    asked = _restore(plan).fields_asked
-    if asked is not None and "fields" in hit.places:
-        part = asked_part(hit.raw_value("fields"), asked)
+    for key, part in _asked_parts(plan, hit):
         if part is not None:
-            yield Edit(hit.places["fields"].value, part)
+            yield Edit(hit.places[key].value, part)
 
 
 def _score_edits(plan: SearchPlan, hit: _Hit, score: float | None) -> Iterator[Edit]:

@@ -22,6 +22,7 @@ Headers = tuple[tuple[str, str], ...]
 """Header fields in the order of the wire, names as they were written."""
 
 ScorePolicy = Literal["replace", "keep"]
+RescorePolicy = Literal["skip", "rerank"]
 LongDocuments = Literal["truncate", "best_passage", "highlight"]
 
 
@@ -194,6 +195,8 @@ class Policy:
     """Whether words that stand in filter context alone are made to rank."""
     sort_override: bool = False
     """Whether a search is reranked though it asks for another order than that of the scores."""
+    rescore: RescorePolicy = "skip"
+    """What happens to a search whose hits the engine rescores itself: left alone, or reranked all the same."""
     long_documents: LongDocuments = "truncate"
     """What a model reads of a text that is longer than what it reads at once."""
     exact_fields: tuple[str, ...] = ()
@@ -226,12 +229,13 @@ class SearchPlan:
     """A search that can be reranked: what it means, and the wider search to send."""
 
     request: Request
-    """The widened request: from 0, at least ``window`` hits, with the fields that are read."""
+    """The widened request: from 0, at least ``window`` hits, with the fields that are read. Where the engine would find
+    others for so many, those of the page alone."""
     query_text: str
     text_fields: tuple[TextField, ...]
     """What is read of a hit; empty: every text field that the reply shows."""
     start: int
-    """The client's ``from``."""
+    """Where the client's page starts in the hits that are fetched."""
     size: int
     """The client's ``size``."""
     policy: Policy

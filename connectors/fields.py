@@ -3,7 +3,8 @@
 A hit's documents are flattened to dotted paths, as the engines name fields. Fields that are named are read in their
 order, numbers and booleans included; where none is named, every string is read in document order. A sub-field of
 the mapping (``title.english``) is not in the document: its parent is read. A missing field is left out, and so is
-a text that was read before.
+a text that was read before. Fields that a mapping names are read in the order of the document, which is its author's:
+a mapping has none.
 """
 
 from __future__ import annotations
@@ -29,10 +30,24 @@ def leaves(documents: Iterable[object]) -> Leaves:
     return found
 
 
-def text_of(document: Leaves, wanted: Sequence[TextField], max_chars: int) -> str:
+def text_of(document: Leaves, wanted: Sequence[TextField], max_chars: int, *, in_document_order: bool = False) -> str:
     """What a model reads of a document; empty where it has none of the fields wanted. At most ``max_chars`` long."""
-    parts = _named(document, wanted) if wanted else _every_string(document)
+    if in_document_order:
+        wanted = _as_they_stand(document, wanted)
+    parts = _named(document, wanted) if wanted else () if in_document_order else _every_string(document)
     return _FIELD_SEPARATOR.join(parts)[:max_chars].strip()
+
+
+def path_in(document: Leaves, name: str) -> str | None:
+    """Where the text of a field stands: under its name, or that of the field whose sub-field it is; None: nowhere."""
+    while name and name not in document:
+        name = name.rpartition(".")[0]
+    return name or None
+
+
+def _as_they_stand(document: Leaves, wanted: Sequence[TextField]) -> list[TextField]:
+    named = {field.name: field for field in wanted}
+    return [named[path] for path in document if path in named]
 
 
 def _named(document: Leaves, wanted: Sequence[TextField]) -> Iterator[str]:
@@ -59,9 +74,8 @@ def _every_string(document: Leaves) -> Iterator[str]:
 def _paths(document: Leaves, name: str) -> Sequence[str]:
     if is_pattern(name):
         return [path for path in document if matches(name, path)]
-    while name and name not in document:
-        name = name.rpartition(".")[0]
-    return [name] if name else []
+    path = path_in(document, name)
+    return [path] if path is not None else []
 
 
 def _walk(value: object, path: str) -> Iterator[tuple[str, object]]:

@@ -29,7 +29,7 @@ from connectors.base import (
     Reply,
     Request,
 )
-from connectors.opensearch import OpenSearch
+from connectors.elasticsearch import Elasticsearch
 from tests.doubles.small_exchange import ONE_BY_ONE, exchange
 from tests.doubles.small_models import GivenModel, HeldModel, LengthModel
 from tests.doubles.small_sender import SmallSender, json_reply, refusal, scores, search_request, shown
@@ -257,13 +257,13 @@ async def test_a_window_that_some_indices_refuse() -> None:
 
 
 class BrokenConnector:
-    """OpenSearch, but for one step that fails with the user's words in its error."""
+    """Elasticsearch, but for one step that fails with the user's words in its error."""
 
     name = "broken"
 
     def __init__(self, step: str) -> None:
         self._step = step
-        self._real = OpenSearch()
+        self._real = Elasticsearch()
 
     def _fail_in(self, step: str) -> None:
         if step == self._step:

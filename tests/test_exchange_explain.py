@@ -14,7 +14,7 @@ from bridge.models.base import Tokens
 from bridge.outcome import Scored
 from bridge.ranking import Rule, StageScores, Window
 from connectors.base import Candidate, HitPage, PassThrough, Policy, RankedHit, Reply, Request, SearchPlan
-from connectors.opensearch import OpenSearch
+from connectors.elasticsearch import Elasticsearch
 from tests.doubles.small_exchange import ONE_BY_ONE, exchange
 from tests.doubles.small_models import GivenModel, HeldModel, LengthModel
 from tests.doubles.small_sender import SmallSender, json_reply, search_request
@@ -236,7 +236,7 @@ async def test_an_instruction_whose_bytes_are_no_text() -> None:
     assert told["instruction"] == "caf?"
 
 
-class ForgetfulConnector(OpenSearch):
+class ForgetfulConnector(Elasticsearch):
     """Does not know the names of its hits."""
 
     def identity(self, page: HitPage, place: int) -> Mapping[str, object]:

@@ -88,3 +88,18 @@ def test_source_and_fields_are_read_together() -> None:
     """What stands both in the source and in the fields block is read once."""
     both = leaves([{"title": "Quick fox"}, {"title": ["Quick fox"], "body": ["jumps"]}])
     assert text_of(both, [TextField("title"), TextField("body")], 100) == "Quick fox\njumps"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (("body", "title", "nosuch"), "Quick fox\njumps"),
+        (("comments.text", "title"), "Quick fox\nnice, bad"),
+        (("nosuch",), ""),
+        ((), ""),
+    ],
+)
+def test_fields_of_a_mapping_are_read_as_they_stand(wanted: tuple[str, ...], expected: str) -> None:
+    """A mapping has no order that means anything: what comes first in a document is read first."""
+    fields = [TextField(name) for name in wanted]
+    assert text_of(leaves([DOCUMENT]), fields, 1_000, in_document_order=True) == expected

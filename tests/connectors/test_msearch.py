@@ -23,7 +23,7 @@ from connectors.base import (
     Request,
     SearchPlan,
 )
-from connectors.opensearch import OpenSearch
+from connectors.elasticsearch import Elasticsearch
 from tests.connectors.replies import JSON, envelope, reply, scored_hits, written
 
 POLICY = Policy(window=20)
@@ -45,7 +45,7 @@ def lines(*given: bytes) -> bytes:
 
 
 def planned(request: Request, policy_of: Callable[[tuple[str, ...]], Policy] | None = None) -> ExchangePlan:
-    plan = OpenSearch().plan(request, policy_of or (lambda _: POLICY), {})
+    plan = Elasticsearch().plan(request, policy_of or (lambda _: POLICY), {})
     assert isinstance(plan, ExchangePlan), plan
     return plan
 
@@ -179,6 +179,7 @@ def test_compressed_lines() -> None:
         (msearch(lines(b"{}", FOX), headers=(*NDJSON, ("Content-Encoding", "gzip"))), Reason.CONTENT_ENCODING),
         (msearch(lines(b"{}", FOX), headers=(*NDJSON, ("Accept", "application/yaml"))), Reason.REPLY_FORMAT),
         (msearch(lines(b"{}", FOX), "/_msearch?filter_path=responses.hits"), Reason.FILTER_PATH),
+        (msearch(lines(b"{}", FOX), "/_msearch?filter_path=-took"), Reason.FILTER_PATH),
         (msearch(lines(b"{}", FOX), "/_msearch?format=cbor"), Reason.REPLY_FORMAT),
         (msearch(lines(b"{}", FOX), "/_msearch?a=%zz"), Reason.BODY_SHAPE),
         (msearch(lines(b"{}", FOX) + b" " * 900 + b"\n"), Reason.BODY_TOO_LARGE),
@@ -187,7 +188,7 @@ def test_compressed_lines() -> None:
 )
 def test_what_is_left_alone(request_: Request, expected: Reason) -> None:
     """Where no search can be reranked the request is passed on; the reason is the one that most of them have."""
-    assert OpenSearch().plan(request_, lambda _: Policy(max_body_bytes=800), {}) == PassThrough(expected)
+    assert Elasticsearch().plan(request_, lambda _: Policy(max_body_bytes=800), {}) == PassThrough(expected)
 
 
 def test_many_searches() -> None:
@@ -205,7 +206,7 @@ ALL = {"took": 3, "responses": RESPONSES}
 
 def test_pages() -> None:
     """Each search has the hits of its own response; what was left alone has its reason, what failed an error."""
-    pages = OpenSearch().parse(PLAN, reply(ALL))
+    pages = Elasticsearch().parse(PLAN, reply(ALL))
     assert [len(page.first_stage_scores) if isinstance(page, HitPage) else page.reason for page in pages] == [
         3,
         Reason.SIZE_ZERO,
@@ -235,7 +236,7 @@ REFUSED = {"error": {"reason": "from + size must be less than or equal to: [50] 
 def test_failed_responses(response: Any, skip: Reason | None, limit: int | None) -> None:
     """An error about a search is asked anew; one of a struggling engine stays, with or without a status of its own."""
     plan = planned(msearch(lines(*FIRST)))
-    (page,) = OpenSearch().parse(plan, reply({"responses": [response]}))
+    (page,) = Elasticsearch().parse(plan, reply({"responses": [response]}))
     if skip is not None:
         assert isinstance(page, HitPage)
         assert page.skip is skip
@@ -259,26 +260,26 @@ def test_failed_responses(response: Any, skip: Reason | None, limit: int | None)
 )
 def test_replies_that_can_not_be_read(answer: Reply, expected: Reason) -> None:
     """What is no list of as many responses makes every search fail, so that all is asked anew as it came."""
-    assert OpenSearch().parse(PLAN, answer) == [
+    assert Elasticsearch().parse(PLAN, answer) == [
         PassThrough(expected),
         PassThrough(Reason.SIZE_ZERO),
         PassThrough(expected),
         PassThrough(expected),
     ]
-    assert OpenSearch().repeat(PLAN, [0, 2, 3]) is None
+    assert Elasticsearch().repeat(PLAN, [0, 2, 3]) is None
 
 
 def test_a_struggling_engine() -> None:
     """An engine that answers 429 to all is not asked again, and its reply is the client's."""
     answer = reply({"error": "busy"}, status=429)
-    pages = OpenSearch().parse(PLAN, answer)
+    pages = Elasticsearch().parse(PLAN, answer)
     assert not [place for place in (0, 2, 3) if isinstance(pages[place], PassThrough)]
-    assert OpenSearch().splice(PLAN, pages, answer, [None] * 4) == answer
+    assert Elasticsearch().splice(PLAN, pages, answer, [None] * 4) == answer
 
 
 def test_failed_searches_are_asked_anew_as_they_came() -> None:
     """The lines of the failed searches, and no others."""
-    again = OpenSearch().repeat(PLAN, [2, 3])
+    again = Elasticsearch().repeat(PLAN, [2, 3])
     assert again is not None
     assert (again.target, again.body) == ("/_msearch", lines(*MISSING, *FIRST))
 
@@ -296,7 +297,7 @@ def test_failed_searches_are_asked_anew_as_they_came() -> None:
 @pytest.mark.parametrize("coding", [None, "gzip"])
 def test_second_answers(again: Reply, expected: Any, coding: str | None) -> None:
     """They stand in the places of the first ones, or the error does that there was instead."""
-    merged = OpenSearch().merged(PLAN, reply(ALL, coding=coding), [2], again)
+    merged = Elasticsearch().merged(PLAN, reply(ALL, coding=coding), [2], again)
     body = gzip.decompress(merged.body) if coding else merged.body
     assert body == written({"took": 3, "responses": [*RESPONSES[:2], expected, RESPONSES[3]]})
     assert merged.header("content-length") == str(len(merged.body))
@@ -307,7 +308,7 @@ def ranked(*places: int) -> list[RankedHit]:
 
 
 def spliced(answer: Reply, orders: Sequence[list[RankedHit] | None]) -> Reply:
-    return OpenSearch().splice(PLAN, OpenSearch().parse(PLAN, answer), answer, orders)
+    return Elasticsearch().splice(PLAN, Elasticsearch().parse(PLAN, answer), answer, orders)
 
 
 @pytest.mark.parametrize("pretty", [False, True])
@@ -331,7 +332,7 @@ LINE = st.sampled_from([b"{}", b"", FOX, AGGS, b'{"index":"a"}', b'{"index":["a"
 @given(st.binary(max_size=60) | st.lists(LINE | st.binary(max_size=8)).map(lambda given: lines(*given)), st.binary())
 def test_any_bytes_have_an_answer(body: bytes, query: bytes) -> None:
     """Whatever bytes stand in lines and URL, planning answers and never raises; a plan keeps the lines it leaves."""
-    plan = OpenSearch().plan(
+    plan = Elasticsearch().plan(
         msearch(body, "/_msearch?" + query.decode("utf-8", "surrogateescape")), lambda _: POLICY, {}
     )
     if isinstance(plan, ExchangePlan):

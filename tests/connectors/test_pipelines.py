@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from connectors._pipelines import Named, Pipeline, pipeline_of
+from connectors._pipelines import Pipeline, pipeline_of
+from connectors._questions import Asker
 from connectors.base import Question, Reason, Reply, Request
 
 SEARCH = Request("POST", "/i/_search", (("Authorization", "Basic x"),), b"{}")
@@ -18,8 +19,12 @@ SETTINGS = "/i/_settings/index.search.default_pipeline"
 P = "/_search/pipeline/p"
 
 
-def named(in_url: str | None = None, in_body: object = None, indices: tuple[str, ...] = ("i",), **kw: Any) -> Named:
-    return Named(in_url, in_body, indices, {}, **({"has_own_indices": False} | kw))
+Named = tuple[str | None, object, tuple[str, ...]]
+"""What the URL and the body say, and the indices."""
+
+
+def named(in_url: str | None = None, in_body: object = None, indices: tuple[str, ...] = ("i",)) -> Named:
+    return in_url, in_body, indices
 
 
 def default(*names: str | None) -> dict[str, Any]:
@@ -33,7 +38,8 @@ def asked(search: Named, engine: dict[str, Any]) -> tuple[Pipeline | Reason, lis
     """What comes out, and the paths that were asked for; ``engine`` maps paths to objects, or to a status."""
     answers: dict[Question, Reply | None] = {}
     paths: list[str] = []
-    while isinstance(found := pipeline_of(SEARCH, search, answers), Question):
+    in_url, in_body, indices = search
+    while isinstance(found := pipeline_of(Asker(SEARCH, indices, {}, answers), in_url, in_body), Question):
         assert found not in answers
         assert found.request.headers == SEARCH.headers
         paths.append(found.request.target)
@@ -67,7 +73,6 @@ RERANK = pipeline([], [], ["rerank"])
         (named(), {SETTINGS: default("p", "q"), P: {"p": RERANK}}, [SETTINGS], Pipeline()),
         (named(), {SETTINGS: default("p"), P: 403}, [SETTINGS, P], Reason.SEARCH_PIPELINE),
         (named(indices=()), {}, [], Pipeline()),
-        (named(has_own_indices=True), {}, [], Pipeline()),
         (named("_none"), {}, [], Pipeline()),
         (named("p"), {P: {"p": FILTER}}, [P], Pipeline()),
         (named("p"), {P: {"p": RERANK}}, [P], Reason.SEARCH_PIPELINE),

@@ -6,7 +6,7 @@ import gzip
 
 import pytest
 
-from connectors._questions import HOLDS_S, about, path_of, read
+from connectors._questions import HOLDS_S, Asker, path_of, read
 from connectors.base import Question, Reply, Request
 
 JSON = (("Content-Type", "application/json"),)
@@ -35,7 +35,11 @@ def test_a_question_says_who_asks_and_nothing_of_the_search() -> None:
         ("X-Rerank-Instruction", "i"),
     )
     search = Request("POST", "/i/_search", (*dropped, *kept), b"{}")
-    assert about(search, "/i/_mapping") == Question(Request("GET", "/i/_mapping", kept), HOLDS_S)
+    question = Question(Request("GET", "/i/_mapping", kept), HOLDS_S)
+    assert Asker(search, ("i",), {}, {}).ask_indices("_mapping") == question
+    answered = Asker(search, ("i",), {}, {question: Reply(200, "OK", JSON, b'{"i":1}')})
+    assert answered.ask_indices("_mapping") == {"i": 1}
+    assert Asker(search, (), {}, {}).ask_indices("_mapping") is None
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,8 @@ def widened(search: Request, policy: Policy = POLICY) -> dict[str, Any]:
 
 BROKEN_GZIP = (*JSON, ("Content-Encoding", "gzip"))
 PIPELINED: dict[str, Any] = {"ext": {"rerank": {"query_context": {}}}}
+STANDARD: dict[str, Any] = {"standard": MATCH}
+HEADS: dict[str, Any] = {"collapse": {"field": "n", "inner_hits": {"name": "x"}}}
 
 
 @pytest.mark.parametrize(
@@ -90,12 +92,19 @@ PIPELINED: dict[str, Any] = {"ext": {"rerank": {"query_context": {}}}}
         (request({"query": {"match_phrase_prefix": {"title": "qui"}}}), Reason.AUTOCOMPLETE),
         (request({"query": {"more_like_this": {"like": "fox"}}}), Reason.MORE_LIKE_THIS),
         (request({"query": {"knn": {}}}), Reason.VECTOR_SEARCH),
-        (request(MATCH | {"knn": {}}), Reason.VECTOR_SEARCH),
-        (request({"retriever": {}}), Reason.RETRIEVER),
-        (request(MATCH | {"rank": {"rrf": {}}}), Reason.RETRIEVER),
+        (request({"knn": {"field": "v", "query_vector": [1]}}), Reason.VECTOR_SEARCH),
+        (request({"retriever": {"text_similarity_reranker": {"retriever": STANDARD}}}), Reason.RETRIEVER),
+        (request({"retriever": 5}), Reason.RETRIEVER),
+        (request({"retriever": {"standard": {**STANDARD["standard"], "sort": "n"}}}), Reason.SORTED),
+        (request({"retriever": {"standard": {**STANDARD["standard"], "search_after": [1]}}}), Reason.SEARCH_AFTER),
+        (request({"retriever": {"standard": {**STANDARD["standard"], **HEADS}}}), Reason.COLLAPSE_INNER_HITS),
+        (request({"retriever": {"rescorer": {"retriever": STANDARD, "rescore": {}}}}), Reason.RESCORE),
         (request(MATCH | {"search_pipeline": "p"}), Reason.SEARCH_PIPELINE),
         (request(MATCH, "?search_pipeline=p"), Reason.SEARCH_PIPELINE),
         (request(MATCH | PIPELINED), Reason.SEARCH_PIPELINE),
+        (request(MATCH | {"ext": {"mmr": {"diversity": 0.5}}}), Reason.SEARCH_PIPELINE),
+        (request(MATCH, "?verbose_pipeline=true"), Reason.SEARCH_PIPELINE),
+        (request(MATCH | {"verbose_pipeline": True}), Reason.SEARCH_PIPELINE),
         (request(MATCH | {"rescore": {}}), Reason.RESCORE),
         (request(MATCH | {"sort": "n"}), Reason.SORTED),
         (request(MATCH | {"sort": ["n", "_score"]}), Reason.SORTED),
@@ -113,7 +122,7 @@ PIPELINED: dict[str, Any] = {"ext": {"rerank": {"query_context": {}}}}
         (request(MATCH, "?scroll=1m"), Reason.SCROLL),
         (request(MATCH | {"search_after": [1]}), Reason.SEARCH_AFTER),
         (request(MATCH | {"slice": {"id": 0, "max": 2}}), Reason.SLICE),
-        (request(MATCH | {"collapse": {"field": "n", "inner_hits": {"name": "x"}}}), Reason.COLLAPSE_INNER_HITS),
+        (request(MATCH | HEADS), Reason.COLLAPSE_INNER_HITS),
         (request(MATCH | {"stored_fields": "_none_"}), Reason.STORED_FIELDS_NONE),
         (request(MATCH | {"stored_fields": ["_none_"]}), Reason.STORED_FIELDS_NONE),
         (request(MATCH, "?stored_fields=_none_"), Reason.STORED_FIELDS_NONE),
@@ -164,7 +173,8 @@ def test_a_widened_body_keeps_its_bytes() -> None:
         (request(MATCH | {"_source": False}, "?_source=true"), ()),
         (request(MATCH, "?_source=false"), ("title",)),
         (request(MATCH, "?_source_includes=n"), ("title",)),
-        (request(MATCH, "?_source=true&_source_excludes=n"), ("title",)),
+        (request(MATCH, "?_source=true&_source_excludes=n"), ()),
+        (request(MATCH | {"_source": ["n", "title"]}), ()),
         (request(MATCH | {"stored_fields": ["n"]}), ("title",)),
         (request(MATCH | {"stored_fields": ["n"], "_source": True}), ()),
         (request(MATCH | {"script_fields": {"s": {}}}), ("title",)),

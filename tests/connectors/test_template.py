@@ -23,7 +23,7 @@ from connectors.base import (
     Request,
     SearchPlan,
 )
-from connectors.opensearch import OpenSearch
+from connectors.elasticsearch import Elasticsearch
 from tests.connectors.replies import JSON, reply
 
 POLICY = Policy(window=20)
@@ -42,7 +42,7 @@ def output(search: bytes, **more: Any) -> Reply:
 
 
 def asked(request: Request, answers: Answers | None = None) -> tuple[Question, ...]:
-    plan = OpenSearch().plan(request, lambda _: POLICY, answers or {})
+    plan = Elasticsearch().plan(request, lambda _: POLICY, answers or {})
     assert isinstance(plan, Questions), plan
     return plan.questions
 
@@ -50,7 +50,7 @@ def asked(request: Request, answers: Answers | None = None) -> tuple[Question, .
 def planned(request: Request, *rendered: Reply | None) -> ExchangePlan | PassThrough:
     """With these answers to the questions."""
     answers: Answers = dict(zip(asked(request), rendered, strict=True))
-    plan = OpenSearch().plan(request, lambda _: POLICY, answers)
+    plan = Elasticsearch().plan(request, lambda _: POLICY, answers)
     assert not isinstance(plan, Questions), plan
     return plan
 
@@ -178,8 +178,8 @@ def test_what_is_left_alone_once_rendered(rendered: Reply | None, expected: Reas
 )
 def test_what_is_not_even_rendered(request_: Request, expected: Reason) -> None:
     """The engine is asked nothing where the answer could not matter."""
-    assert OpenSearch().plan(request_, lambda _: Policy(max_body_bytes=800), {}) == PassThrough(expected)
-    off = OpenSearch().plan(template(), lambda _: Policy(is_on=False), {})
+    assert Elasticsearch().plan(request_, lambda _: Policy(max_body_bytes=800), {}) == PassThrough(expected)
+    off = Elasticsearch().plan(template(), lambda _: Policy(is_on=False), {})
     assert off == PassThrough(Reason.MODE_OFF)
 
 
@@ -216,6 +216,6 @@ def test_any_bytes_have_an_answer(body: bytes, rendered: bytes, query: bytes) ->
     """Whatever bytes stand in a template, its URL and what it is rendered as, planning answers and never raises."""
     target = "/_search/template?" + query.decode("utf-8", "surrogateescape")
     for request in (Request("POST", target, JSON, body), several(b"{}", body)):
-        plan = OpenSearch().plan(request, lambda _: POLICY, {})
+        plan = Elasticsearch().plan(request, lambda _: POLICY, {})
         if isinstance(plan, Questions):
-            OpenSearch().plan(request, lambda _: POLICY, {plan.questions[0]: output(rendered)})
+            Elasticsearch().plan(request, lambda _: POLICY, {plan.questions[0]: output(rendered)})

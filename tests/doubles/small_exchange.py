@@ -16,7 +16,7 @@ from bridge.scorer import Limits, Scorer
 from bridge.telemetry import Telemetry
 from bridge.window_scores import WindowScores
 from connectors.base import Connector, PassThrough, Policy, Reason, Reply, Request
-from connectors.opensearch import OpenSearch
+from connectors.elasticsearch import Elasticsearch
 from tests.doubles.small_models import LengthModel
 from tests.doubles.small_sender import SmallSender, search_request
 
@@ -65,7 +65,7 @@ async def exchange(
         keeps = [*[2] * (len(models) - 1), None]
         stages = [Stage(scorer, Rule(), keep) for scorer, keep in zip(scorers, keeps, strict=True)]
         small = Exchange(
-            connector=connector or OpenSearch(),
+            connector=connector or Elasticsearch(),
             upstream=sender,
             scores=WindowScores(Cascade(stages, timeout_s)),
             policy=lambda _: policy or Policy(window=4),
