@@ -123,13 +123,20 @@ class Exchange:
         failed = [place for place, page in enumerate(pages) if _is_to_repeat(plan.searches[place], page)]
         if failed:
             # Asked anew as they came, so that an error is about the client's own search.
-            again = self._connector.repeat(plan, failed)
-            if again is None:
+            merged = await self._again(plan, reply, failed, watch)
+            if merged is None:
                 return _passed_on(plan.searches[failed[0]], pages[failed[0]])
-            with watch.upstream():
-                second = await self._upstream.send(again, limit_bytes=plan.max_reply_bytes)
-            reply = self._connector.merged(plan, reply, failed, second)
+            reply = merged
         return await self._reranked(plan, pages, reply, request, watch)
+
+    async def _again(self, plan: ExchangePlan, reply: Reply, places: Sequence[int], watch: Stopwatch) -> Reply | None:
+        """The reply with what these searches are answered as they came; None: the whole exchange has to be repeated."""
+        again = self._connector.repeat(plan, places)
+        if again is None:
+            return None
+        with watch.upstream():
+            second = await self._upstream.send(again, limit_bytes=plan.max_reply_bytes)
+        return self._connector.merged(plan, reply, places, second)
 
     async def _planned(self, request: Request, watch: Stopwatch) -> ExchangePlan | PassThrough:
         answers: dict[Question, Reply | None] = {}
@@ -168,7 +175,7 @@ class Exchange:
 
     async def _reranked(
         self, plan: ExchangePlan, pages: Sequence[Page], reply: Reply, request: Request, watch: Stopwatch
-    ) -> Reply:
+    ) -> Reply | PassThrough:
         with watch.scoring():
             scored = await asyncio.gather(
                 *(
@@ -176,6 +183,14 @@ class Exchange:
                     for search, page in zip(plan.searches, pages, strict=True)
                 )
             )
+        parts = zip(plan.searches, pages, scored, strict=True)
+        useless = [place for place, one in enumerate(parts) if _is_of_no_use(*one)]
+        if useless:
+            pages = [_unread(page, scored[place]) if place in useless else page for place, page in enumerate(pages)]
+            merged = await self._again(plan, reply, useless, watch)
+            if merged is None:
+                return _passed_on(plan.searches[useless[0]], pages[useless[0]])
+            reply = merged
         reply = self._connector.splice(plan, pages, reply, [search.order for search in scored])
         for search in scored:
             if search.reason is None:
@@ -233,6 +248,17 @@ def _window(search: SearchPlan, page: HitPage, instruction: str, guards: Guards)
 
 def _is_to_repeat(search: SearchPlan | PassThrough, page: Page) -> bool:
     return isinstance(search, SearchPlan) and isinstance(page, PassThrough)
+
+
+def _is_of_no_use(search: SearchPlan | PassThrough, page: Page, scored: Scored) -> bool:
+    """Whether the client would get hits in an order that neither it asked for nor a model made."""
+    is_in_first_stage_order = isinstance(page, HitPage) and scored.order is None
+    is_reordered = isinstance(search, SearchPlan) and search.is_reordered
+    return is_reordered and is_in_first_stage_order and scored.reason is not Reason.ENGINE_ERROR
+
+
+def _unread(page: Page, scored: Scored) -> Page:
+    return PassThrough(scored.reason) if scored.reason is not None else page
 
 
 def _passed_on(search: SearchPlan | PassThrough, page: Page) -> PassThrough:

@@ -100,8 +100,22 @@ def _joins_scores(body: Clause) -> bool:
 
 
 def _is_pill(query: object) -> bool:
-    """A phrase that is a filter of its own is a value that was picked in Dashboards or Kibana, not what was typed."""
-    return isinstance(query, dict) and list(query) == ["match_phrase"]
+    """Whether it is a filter that was picked in Dashboards or Kibana, "is" or "is one of", and not what was typed.
+
+    KQL wraps a phrase by itself. Source: ``buildPhraseFilter`` and ``buildPhrasesFilter`` of both.
+    """
+    if _phrase_field(query) is not None:
+        return True
+    asked = query.get("bool") if isinstance(query, dict) else None
+    phrases = _listed(asked.get("should")) if isinstance(asked, dict) else []
+    fields = [_phrase_field(phrase) for phrase in phrases]
+    return len(fields) > 1 and fields[0] is not None and fields.count(fields[0]) == len(fields)
+
+
+def _phrase_field(query: object) -> str | None:
+    """The field of a ``match_phrase`` clause."""
+    phrase = query.get("match_phrase") if isinstance(query, dict) else None
+    return next(iter(phrase), None) if isinstance(phrase, dict) else None
 
 
 def _listed(value: object) -> list[object]:

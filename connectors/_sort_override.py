@@ -14,15 +14,16 @@ import msgspec
 from connectors._raw_json import elements
 
 _BY_SCORE = b'{"_score":{"order":"desc"}}'
-_NEVER = frozenset({"_score", "_doc", "_shard_doc", "_shard"})
-"""Keys of exports, and a score that is asked for in another place or order on purpose."""
+_EXPORTS = ("_doc", "_shard_doc")
+"""First keys of searches that want every hit once; behind others they break ties, as in Discover of Kibana."""
 _DEPENDS_ON_ORDER = ("collapse", "terminate_after")
 
 
 def is_possible(asks: Callable[[str], bool], keys: Sequence[object]) -> bool:
     """Whether the order alone would change: not which hit stands for a group, nor which hits are looked at."""
     names = [name for key in keys for name in (key if isinstance(key, dict) else [key])]
-    return not _NEVER.intersection(names) and not any(map(asks, _DEPENDS_ON_ORDER))
+    stays = "_score" in names or any(name in _EXPORTS for name in names[:1])  # a score has its place there on purpose
+    return not stays and not any(map(asks, _DEPENDS_ON_ORDER))
 
 
 def by_score_first(sort: bytes | None) -> msgspec.Raw:

@@ -22,6 +22,7 @@ BODY: dict[str, Any] = {"match": {"body": "much longer words"}}
 FREE: dict[str, Any] = {"multi_match": {"type": "best_fields", "query": "quick fox", "lenient": True}}
 RANGE: dict[str, Any] = {"range": {"n": {"gte": 2}}}
 PILL: dict[str, Any] = {"match_phrase": {"tags": "a value that was picked"}}
+PHRASE: dict[str, Any] = {"match_phrase": {"title": "a value that was picked"}}
 TYPED: dict[str, Any] = {"match_bool_prefix": {"title": "qui"}}
 
 
@@ -61,6 +62,7 @@ def nested(query: Any, **members: Any) -> dict[str, Any]:
         ({"bool": {"filter": [{"bool": {"filter": [{"bool": {"should": [TITLE]}}, FREE]}}]}}, [TITLE, FREE]),
         ({"bool": {"filter": [FREE, PILL]}}, [FREE]),
         ({"bool": {"filter": [{"bool": {"should": [PILL], "minimum_should_match": 1}}]}}, [PILL]),
+        ({"bool": {"filter": [{"bool": {"should": [PILL, PHRASE]}}]}}, [PILL, PHRASE]),
         ({"bool": {"must": [{"match_all": {}}, {"bool": {"filter": TITLE}}]}}, [TITLE]),
         ({"bool": {"must": {"term": {"n": 1}}, "filter": TITLE}}, [TITLE]),
         ({"constant_score": {"filter": TITLE}}, [TITLE]),
@@ -109,6 +111,7 @@ def test_words_that_rank_are_left_where_they_are(query: dict[str, Any]) -> None:
         ({"bool": {"must_not": TITLE}}, Reason.NO_QUERY_TEXT),
         ({"bool": {"filter": [RANGE, PILL, "quick", 5]}}, Reason.NO_QUERY_TEXT),
         ({"bool": {"filter": TYPED}}, Reason.NO_QUERY_TEXT),
+        ({"bool": {"filter": {"bool": {"should": [PILL, PILL], "minimum_should_match": 1}}}}, Reason.NO_QUERY_TEXT),
         ({"bool": {"must": TYPED, "filter": TITLE}}, Reason.AUTOCOMPLETE),
         ({"bool": {"must": {"more_like_this": {"like": "a"}}, "filter": TITLE}}, Reason.MORE_LIKE_THIS),
         ({"bool": {"must": {"knn": {"v": {"vector": [1], "k": 3}}}, "filter": TITLE}}, Reason.VECTOR_SEARCH),
@@ -161,6 +164,8 @@ def test_by_default_words_in_filters_select_alone() -> None:
         (b'"n"', "", ["n"]),
         (b'{ "n" : {"order":"asc", "missing": 1.0} }', "", [{"n": {"order": "asc", "missing": 1.0}}]),
         (b'[ "n" , {"title.kw":"asc"} ]', "", ["n", {"title.kw": "asc"}]),
+        (b'[{"n":"desc"},{"_doc":"desc"}]', "", [{"n": "desc"}, {"_doc": "desc"}]),
+        (b'[["n"]]', "", [["n"]]),
         (b"null", "?sort=n:desc", []),
     ],
 )
@@ -178,7 +183,6 @@ def test_another_order_gives_way(sort: bytes, query: str, expected: list[Any]) -
     ("member", "query"),
     [
         ({"sort": ["_doc"]}, ""),
-        ({"sort": ["n", "_doc"]}, ""),
         ({"sort": ["n", {"_score": "desc"}]}, ""),
         ({"sort": {"_score": "asc"}}, ""),
         ({"sort": "_shard_doc"}, ""),
