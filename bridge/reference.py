@@ -166,8 +166,8 @@ from falling.
 
 The order and cut of `hits.hits`; `_score`, `hits.max_score` and a sort value that is the score (with
 `score_policy: replace`, but for pinned hits, which keep theirs); `took`, which is the engine's time for the wider page;
-and the headers `X-Rerank`, `Server-Timing` and `Content-Length`. With `explain: true`, `_explanation` is the engine's, of
-its own score. `min_score` is applied by the engine to its own score.
+and the headers `X-Rerank`, `Server-Timing` and `Content-Length`. With `explain: true`, `_explanation` is the engine's,
+of its own score. `min_score` is applied by the engine to its own score.
 """
 
 _GROUPS: Mapping[str, Mapping[Reason, str]] = {
