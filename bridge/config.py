@@ -112,6 +112,13 @@ class Config(BaseModel):
         description="`replace` writes scores that fall down the page: the window in (1, 2), the rest in (0, 1). "
         "`keep` leaves the engine's.",
     )
+    min_last_word_letters: int = Field(
+        2,
+        ge=0,
+        le=10,
+        description="A search passes through as autocompletion where its last word has fewer letters, all of them "
+        "small: with 2, `wireless h` does, `vitamin C`, `iphone 5` and `駅` don't. 0 reranks them all.",
+    )
     promote: bool = Field(
         default=False,
         description="Let a user's words that stand in filter context alone, as those typed in KQL do, rank as well: "
@@ -239,7 +246,7 @@ class Config(BaseModel):
         if not value:
             raise ValueError("at least one address is needed")
         for address in value:
-            _check_address(address)
+            check_address(address)
         return value
 
     @field_validator("listen")
@@ -321,6 +328,7 @@ class Config(BaseModel):
             score_policy=own.score_policy,
             query_pointer=wanted.query_pointer if wanted else "",
             query_text=wanted.query_text if wanted else "",
+            min_last_word_letters=own.min_last_word_letters,
             promote=own.promote,
             sort_override=own.sort_override,
             long_documents=own.long_documents,
@@ -343,7 +351,7 @@ def _matches(pattern: str, indices: tuple[str, ...]) -> bool:
     return any(fnmatchcase(name, pattern) for name in names or ("_all",))
 
 
-def _check_address(address: str) -> None:
+def check_address(address: str) -> None:
     shown = _CREDENTIALS.sub(r"\1...@", address)
     try:
         parts = urlsplit(address)

@@ -163,6 +163,7 @@ class IndexConfig(BaseModel):
     exact_fields: Names | None = Field(None, description=_AS_FOR_ALL)
     keep_top: KeepTopConfig | None = Field(None, description=_AS_FOR_ALL)
     boost_weight: float | None = Field(None, ge=0.0, le=1.0, description=_AS_FOR_ALL)
+    min_last_word_letters: int | None = Field(None, ge=0, le=10, description=_AS_FOR_ALL)
     promote: bool | None = Field(None, description=_AS_FOR_ALL)
     sort_override: bool | None = Field(None, description=_AS_FOR_ALL)
     query_pointer: str = Field(

@@ -183,18 +183,19 @@ def _meaning(search: Search, policy: Policy) -> tuple[query_text.QueryText, obje
 
 
 def _read_meaning(search: Search, policy: Policy) -> tuple[query_text.QueryText | Reason, object]:
+    letters = policy.min_last_word_letters
     if "q" in search.parameters:
         words = _readable(search.parameters["q"])
         default_field = search.parameters.get("df")
-        return query_text.read_query_string(words, default_field), None
+        return query_text.read_query_string(words, default_field, min_last_word_letters=letters), None
     query = search.value("query")
-    meant = query_text.read_search(_decoded(search))
+    meant = query_text.read_search(_decoded(search), min_last_word_letters=letters)
     unscored = _promote.clauses(query)
     if not unscored or (isinstance(meant, Reason) and meant is not Reason.NO_QUERY_TEXT):
         return meant, None
     aggregations = [search.value(key) for key in ("aggs", "aggregations")]
     if policy.promote and _promote.is_possible(search.asks, aggregations):
-        meant = query_text.read(_promote.words(unscored))
+        meant = query_text.read(_promote.words(unscored), min_last_word_letters=letters)
         return meant, _promote.promoted(search.raw("query") or b"", unscored)
     return Reason.FILTER_ONLY if meant is Reason.NO_QUERY_TEXT else meant, None
 

@@ -26,11 +26,14 @@ BY_THE_REQUEST: Mapping[Reason, str] = {
     "select, they don't rank.",
     Reason.FILTER_ONLY: "The user's words stand in filter context alone (`bool.filter`), where they select and don't "
     "rank, as KQL of Dashboards has it. With `promote` they rank as well.",
-    Reason.AUTOCOMPLETE: "All words are prefixes that are being typed (`match_phrase_prefix`, `match_bool_prefix`, "
-    "`bool_prefix`, `phrase_prefix`).",
+    Reason.AUTOCOMPLETE: "What is being typed is completed: by prefixes alone (`match_phrase_prefix`, "
+    "`match_bool_prefix`, `bool_prefix`, `phrase_prefix`, fields of `search_as_you_type`, a `completion` suggester), "
+    "or the last word has fewer letters than `min_last_word_letters`.",
     Reason.MORE_LIKE_THIS: "The query asks for documents like another, not for words.",
-    Reason.VECTOR_SEARCH: "The order comes from vectors (`knn`, `neural` and their kin) alone or at the top level.",
-    Reason.RETRIEVER: "The search is a tree of retrievers or a rank fusion of the engine's own.",
+    Reason.VECTOR_SEARCH: "The order comes from vectors (`knn`, `neural` and their kin) alone, and the text that they "
+    "were made from is not there.",
+    Reason.RETRIEVER: "Another reranker orders the hits (`text_similarity_reranker`), or the tree of retrievers has "
+    "a kind that is not known.",
     Reason.SEARCH_PIPELINE: "A search pipeline or `ext.rerank` orders the hits already.",
     Reason.RESCORE: "The search has a `rescore` of its own.",
     Reason.SORTED: "The order asked for is not by falling `_score` first.",

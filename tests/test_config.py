@@ -294,6 +294,7 @@ OWN = {
     "exact_fields": "sku, _id",
     "keep_top": "2/5",
     "boost_weight": 0.3,
+    "min_last_word_letters": 0,
     "promote": True,
     "sort_override": True,
 }
@@ -309,6 +310,7 @@ def test_an_index_may_have_each_of_its_settings_for_itself() -> None:
         window=50,
         instruction="of the shop",
         score_policy="keep",
+        min_last_word_letters=0,
         promote=True,
         sort_override=True,
         long_documents="best_passage",
