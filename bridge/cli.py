@@ -1,4 +1,4 @@
-"""The command line: ``rerank-bridge serve | check | evaluate | demo | rerank | explain``.
+"""The command line: ``rerank-bridge serve | check | evaluate | replay | demo | rerank | explain``.
 
 Exit codes: 0 done; 1 the engine, a model or a port is not as it should be; 2 the command line, the configuration or a
 file is broken. Errors are told in one message, without a traceback.
@@ -6,38 +6,44 @@ file is broken. Errors are told in one message, without a traceback.
 
 from __future__ import annotations
 
-import asyncio
-import math
-import os
 import socket
 import sys
-from collections.abc import Coroutine, Iterator, Mapping
-from contextlib import AsyncExitStack, ExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-import uvloop
-from rich.console import Console
 
 from bridge import logs
 from bridge.addresses import parse_address
+from bridge.command_line import (
+    ConfigFile,
+    Device,
+    Engine,
+    ModelName,
+    Precision,
+    Upstream,
+    Window,
+    console_for_people,
+    errors_told,
+    fail,
+    needs,
+    patient,
+    run,
+    settings_of,
+)
 from bridge.composition import Bridge, bridging, described_scoring, open_direct
 from bridge.config import Config, split_listen
-from bridge.config_sources import load
-from bridge.errors import BridgeError, ConfigError, DataError
 from bridge.evaluate.client import open_client
+from bridge.replay_command import replay
 from bridge.server import serve as serve_until_stopped
 from bridge.version import __version__
 
 if TYPE_CHECKING:
     from bridge.evaluate.command import Job
 
-_Result = TypeVar("_Result")
-
 DEMO_LISTEN = "127.0.0.1:9400"
 _NO_ENGINE = "http://localhost"  # the setting is needed, and nobody is asked there
-_FILE_WIDTH = 120
 
 app = typer.Typer(
     name="rerank-bridge",
@@ -46,18 +52,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-Upstream = Annotated[str | None, typer.Option(help="Address of the engine; several are separated by commas.")]
-# As text: the configuration judges them, all mistakes at once.
-Engine = Annotated[str | None, typer.Option(help="auto, opensearch or elasticsearch.")]
-ModelName = Annotated[
-    str | None,
-    typer.Option("--model", help="embedded, a hub id, or a local folder; several as in embedded:30,HUB_ID."),
-]
-Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")]
-Precision = Annotated[str | None, typer.Option(help="auto, float32, bfloat16 or int8.")]
-Window = Annotated[str | None, typer.Option(metavar="INTEGER", help="First-stage hits that are scored.")]
-ConfigFile = Annotated[Path | None, typer.Option("--config", help="YAML or TOML file with any of the settings.")]
 
 
 @app.command()
@@ -73,10 +67,10 @@ def serve(  # noqa: PLR0913 - one parameter for each option
     config: ConfigFile = None,
 ) -> None:
     """Run the bridge until SIGTERM or Ctrl-C."""
-    with _errors_told():
+    with errors_told():
         flags = {"upstream": upstream, "engine": engine, "listen": listen, "window": window, "mode": mode}
-        settings = _settings({**flags, "model": model, "device": device, "precision": precision}, config)
-        _run(serve_until_stopped(bridging(settings), lambda bridge: typer.echo(_ready_line(settings, bridge))))
+        settings = settings_of({**flags, "model": model, "device": device, "precision": precision}, config)
+        run(serve_until_stopped(bridging(settings), lambda bridge: typer.echo(_ready_line(settings, bridge))))
 
 
 @app.command()
@@ -95,10 +89,10 @@ def check(  # noqa: PLR0913 - one parameter for each option
     from bridge.check import Example  # noqa: PLC0415 - needed by this command alone
     from bridge.check import check as check_all  # noqa: PLC0415 - likewise
 
-    with _errors_told():
+    with errors_told():
         flags = {"upstream": upstream, "engine": engine, "window": window}
-        settings = _settings({**flags, "model": model, "device": device, "precision": precision}, config)
-        if not _run(check_all(settings, Example(index, query), _console())):
+        settings = settings_of({**flags, "model": model, "device": device, "precision": precision}, config)
+        if not run(check_all(settings, Example(index, query), console_for_people())):
             raise typer.Exit(1)
 
 
@@ -127,12 +121,12 @@ def evaluate(  # noqa: PLR0913 - one parameter for each option
 
     The bridge that is started here waits for the model as long as it takes, unless score_timeout_s is configured.
     """
-    with _needs("models,evaluate"):
+    with needs("models,evaluate"):
         from bridge.evaluate import command  # noqa: PLC0415 - needed by this command alone, and slow to import
 
-    with _errors_told():
+    with errors_told():
         flags = {"upstream": upstream, "engine": engine, "window": window, "listen": "127.0.0.1:0"}
-        settings = _settings({**flags, "model": model, "device": device, "precision": precision}, config)
+        settings = settings_of({**flags, "model": model, "device": device, "precision": precision}, config)
         job = command.Job(
             dataset=dataset,
             split=split,
@@ -143,7 +137,7 @@ def evaluate(  # noqa: PLR0913 - one parameter for each option
             json_file=json_file,
             runs=runs,
         )
-        _run(_evaluate(settings, job, bridge))
+        run(_evaluate(settings, job, bridge))
 
 
 @app.command()
@@ -157,19 +151,19 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="End after the table.")] = False,
 ) -> None:
     """Start an engine and a bridge, and show searches before and after."""
-    with _needs("models,demo,evaluate"):
+    with needs("models,demo,evaluate"):
         from bridge.demo.engine import running_opensearch  # noqa: PLC0415 - needed by this command alone
         from bridge.demonstration import demonstrate, make_corpus, told_step_by_step  # noqa: PLC0415 - likewise
 
-    console = _console()
-    with _errors_told(), ExitStack() as stack:
+    console = console_for_people()
+    with errors_told(), ExitStack() as stack:
         corpus, questions = make_corpus(console)
         if upstream is None:
             with told_step_by_step(console) as report:
                 upstream = stack.enter_context(running_opensearch(report=report)).url
         flags = {"upstream": upstream, "listen": _free_address(listen), "model": model}
-        settings = _settings(flags, None)
-        _run(demonstrate(_patient(settings), corpus, questions, once=once, console=console))
+        settings = settings_of(flags, None)
+        run(demonstrate(patient(settings), corpus, questions, once=once, console=console))
 
 
 @app.command()
@@ -185,7 +179,7 @@ def rerank(  # noqa: PLR0913 - one parameter for each option
     """Order lines of JSON from standard input, strings or objects, by a model, best first."""
     from bridge import rerank_command  # noqa: PLC0415 - needed by this command alone
 
-    with _errors_told():
+    with errors_told():
         logs.configure("warning", "text")
         job = rerank_command.Job(query, model, top_k, instruction, field, device or "auto", precision or "auto")
         for line in rerank_command.rerank(sys.stdin.buffer, "stdin", job):
@@ -211,9 +205,9 @@ def explain(  # noqa: PLR0913 - one parameter for each option
     from bridge import explain_command  # noqa: PLC0415 - needed by this command alone
 
     if file is None and path is None:
-        _fail("explain: give a FILE, - for standard input, or --path with the words in it", 2)
-    with _errors_told():
-        settings = _settings({"upstream": _NO_ENGINE, "engine": engine, "window": window}, config)
+        fail("explain: give a FILE, - for standard input, or --path with the words in it", 2)
+    with errors_told():
+        settings = settings_of({"upstream": _NO_ENGINE, "engine": engine, "window": window}, config)
         job = explain_command.Job(explain_command.request_of(file, index, path), settings.engine)
         found = explain_command.planned(job, settings.policy)
         lines = [explain_command.as_json(found)] if as_json else explain_command.as_text(found)
@@ -221,32 +215,20 @@ def explain(  # noqa: PLR0913 - one parameter for each option
             typer.echo(line)
 
 
-def _settings(flags: Mapping[str, object], config: Path | None) -> Config:
-    """The configuration, its logging switched on. Raises ``ConfigError``."""
-    settings = load(flags, config, os.environ)
-    logs.configure(settings.log_level, settings.log_format)
-    return settings
-
-
 async def _evaluate(settings: Config, job: Job, bridge_url: str | None) -> None:
     from bridge.evaluate import command  # noqa: PLC0415 - as in evaluate
 
-    console = _console()
+    console = console_for_people()
     dataset, plan = command.prepare(job)
     async with AsyncExitStack() as stack:
         direct = await stack.enter_async_context(open_direct(settings))
         await command.load_index(direct, dataset, job.index, console)
         if bridge_url is None:
             with console.status(f"loading {settings.model_text}"):
-                bridge = await stack.enter_async_context(bridging(_patient(settings)))
+                bridge = await stack.enter_async_context(bridging(patient(settings)))
             bridge_url = bridge.running.url
         bridged = await stack.enter_async_context(open_client(bridge_url))
         command.write_files(job, await command.run(plan, direct, bridged, console))
-
-
-def _patient(settings: Config) -> Config:
-    """Without a deadline, unless one is configured: what is measured is the order, not this machine."""
-    return settings.model_copy(update={"score_timeout_s": settings.score_timeout_s or math.inf})
 
 
 def _free_address(listen: str) -> str:
@@ -261,11 +243,6 @@ def _free_address(listen: str) -> str:
     return listen
 
 
-def _console() -> Console:
-    """For a terminal as wide as it is; for a file or pipe wide enough for every table."""
-    return Console() if sys.stdout.isatty() else Console(width=_FILE_WIDTH)
-
-
 def _ready_line(settings: Config, bridge: Bridge) -> str:
     addresses = ", ".join(str(parse_address(address)) for address in settings.upstream)
     return (
@@ -274,36 +251,7 @@ def _ready_line(settings: Config, bridge: Bridge) -> str:
     )
 
 
-@contextmanager
-def _errors_told() -> Iterator[None]:
-    try:
-        yield
-    except (ConfigError, DataError) as error:
-        _fail(str(error), 2)
-    except (BridgeError, OSError) as error:
-        _fail(str(error), 1)
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
-
-
-@contextmanager
-def _needs(extras: str) -> Iterator[None]:
-    """Tells what to install where an import in the block fails."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        _fail(f"no package {error.name}: pip install 'rerank-bridge[{extras}]'", 1)
-
-
-def _fail(problems: str, code: int) -> NoReturn:
-    for problem in problems.splitlines():
-        typer.echo(f"rerank-bridge: {problem}", err=True)
-    raise typer.Exit(code)
-
-
-def _run(work: Coroutine[Any, Any, _Result]) -> _Result:
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(work)
+app.command()(replay)
 
 
 def main() -> None:

@@ -41,6 +41,10 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "bridge.reference",
         "bridge.rerank_command",
         "bridge.explain_command",
+        "bridge.command_line",
+    ),
+    (
+        "bridge.replay_command",
     ),
     ("bridge.cli",),
     ("bridge.__main__",),

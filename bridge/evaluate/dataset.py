@@ -75,6 +75,18 @@ def read_dataset(folder: Path, split: str = "test") -> Dataset:
     return Dataset(corpus, len(documents), queries, qrels, notes)
 
 
+def read_judgments(path: Path) -> tuple[Qrels, dict[str, str]]:
+    """Judgments and the words of their queries, from a folder in BEIR format or a file of judgments alone.
+
+    A file has the columns of BEIR, or the four of TREC (query, iteration, document, grade), and no words.
+    Raises ``DataError``.
+    """
+    if path.is_dir():
+        qrels = _read_qrels(_find(path, "qrels/test.tsv"))
+        return qrels, {query.id: query.text for query in _unique(_find(path, "queries.jsonl"), _Query)}
+    return _read_qrels(path), {}
+
+
 def _count_missing(qrels: Qrels, documents: Collection[str]) -> int:
     return len({document_id for grades in qrels.values() for document_id in grades if document_id not in documents})
 
@@ -149,6 +161,9 @@ def _read_judgment(place: str, line: bytes) -> tuple[str, str, int]:
         columns = line.decode().rstrip("\r\n").split("\t")
     except UnicodeDecodeError as error:
         raise DataError(place, str(error)) from error
+    in_trec = line.split()
+    if len(columns) != 3 and len(in_trec) == 4:  # noqa: PLR2004 - TREC's four columns, separated by any white space
+        columns = [in_trec[0].decode(), in_trec[2].decode(), in_trec[3].decode()]
     if len(columns) != 3:  # noqa: PLR2004 - the three columns of the format
         raise DataError(place, f"expected query-id, corpus-id and score between tabs, found {len(columns)} columns")
     query_id, document_id, score = columns

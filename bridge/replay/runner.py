@@ -18,6 +18,7 @@ from bridge.replay.answers import Answer, ShownHit, no_answer, read_answer
 from bridge.replay.http_client import Connection, HttpReply, Target
 from bridge.replay.logged import Broken, LoggedSearch
 from bridge.replay.pacing import Schedule
+from bridge.replay.reads import is_search
 from bridge.replay.records import BrokenPlace, Record
 
 EXPLAIN = ("X-Rerank", "explain")
@@ -56,19 +57,21 @@ class Progress:
     failed: int = 0
     started_s: float = field(default_factory=time.perf_counter)
 
+    @property
+    def rate(self) -> float:
+        """Searches a second so far."""
+        return self.sent / max(time.perf_counter() - self.started_s, 1e-9)
+
 
 Entry = LoggedSearch | Broken
 Sink = Callable[[Record | BrokenPlace], None]
-IsSearch = Callable[[str, str], bool]
-"""Method and path -> whether it reads and no more."""
 
 
 class Replay:
     """One replay; ``stop`` ends it after the searches under way."""
 
-    def __init__(self, plan: Plan, is_search: IsSearch, sink: Sink) -> None:
+    def __init__(self, plan: Plan, sink: Sink) -> None:
         self._plan = plan
-        self._is_search = is_search
         self._sink = sink
         self._stopped = False
         self.progress = Progress()
@@ -76,6 +79,11 @@ class Replay:
     def stop(self) -> None:
         """No search is begun any more."""
         self._stopped = True
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it was stopped."""
+        return self._stopped
 
     async def run(self, entries: Iterable[tuple[int, Entry]]) -> None:
         """Sends every search, and gives what came of each to the sink, in the order in which they end."""
@@ -107,7 +115,7 @@ class Replay:
 
     def _refusal(self, search: LoggedSearch) -> str:
         path = search.target.partition("?")[0]
-        return "" if self._is_search(search.method, path) else f"{search.method} of this path is no search: not sent"
+        return "" if is_search(search.method, path) else f"{search.method} of this path is no search: not sent"
 
     async def _work(self, queue: asyncio.Queue[tuple[int, LoggedSearch, float | None] | None]) -> None:
         async with _connected(self._plan.systems) as connections:

@@ -12,7 +12,6 @@ from bridge.replay.logged import Broken, LoggedSearch
 from bridge.replay.pacing import AsLogged, AtRate, Schedule, closed_loop
 from bridge.replay.records import BrokenPlace, Record
 from bridge.replay.runner import Entry, Plan, Replay, System
-from connectors.opensearch import OpenSearch
 from tests.doubles.raw_http import Conversation, RawEngine
 from tests.replay.small_systems import http, nothing, page, system
 
@@ -30,7 +29,7 @@ async def replayed(
     entries: Iterable[tuple[int, Entry]], *systems: System, schedule: Schedule = closed_loop, workers: int = 1
 ) -> list[Record | BrokenPlace]:
     kept: list[Record | BrokenPlace] = []
-    await Replay(Plan(systems, schedule, workers), OpenSearch().is_search, kept.append).run(entries)
+    await Replay(Plan(systems, schedule, workers), kept.append).run(entries)
     return kept
 
 
@@ -131,7 +130,7 @@ async def test_a_stopped_replay_ends_after_what_is_under_way() -> None:
     """Ctrl-C loses no search that was sent, and begins none."""
     kept: list[Record | BrokenPlace] = []
     async with RawEngine(FOUND) as engine:
-        replay = Replay(Plan((system(engine),), closed_loop, 1), OpenSearch().is_search, kept.append)
+        replay = Replay(Plan((system(engine),), closed_loop, 1), kept.append)
 
         def entries() -> Iterable[tuple[int, Entry]]:
             for number, entry in searches(100):
