@@ -21,6 +21,7 @@ TYPES = "mapping types in paths"
 PIT = "points in time as Elasticsearch has them"
 GREETING = "GET /"
 TEMPLATES = "search templates"
+DATA_STREAMS = "data streams"
 
 
 class Kind(NamedTuple):
@@ -31,9 +32,10 @@ class Kind(NamedTuple):
 ENGINES = {
     "opensearch": Kind(OpenSearch(), frozenset({SOURCELESS, ELASTIC, TYPES, PIT})),
     "elasticsearch9": Kind(
-        Elasticsearch(), frozenset({ENGLISH, PAINLESS, REFUSES_SOURCELESS, KEEPS_ORDER, TYPES, GREETING, TEMPLATES})
+        Elasticsearch(),
+        frozenset({ENGLISH, PAINLESS, REFUSES_SOURCELESS, KEEPS_ORDER, TYPES, GREETING, TEMPLATES, DATA_STREAMS}),
     ),
-    "elasticsearch7": Kind(Elasticsearch(), frozenset({SOURCELESS, ELASTIC, PIT})),
+    "elasticsearch7": Kind(Elasticsearch(), frozenset({SOURCELESS, ELASTIC, PIT, DATA_STREAMS})),
 }
 
 

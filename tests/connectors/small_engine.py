@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from typing import Any
@@ -43,9 +43,16 @@ class SmallEngine:
     lacks: frozenset[str] = frozenset()
     """What this engine, as it runs in the tests, can't do; see ``engines.py``."""
     connection: HTTPConnection = field(init=False)
+    made: set[Callable[[SmallEngine], None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.connection = HTTPConnection(urlsplit(self.url).netloc, timeout=60)
+
+    def once(self, make: Callable[[SmallEngine], None]) -> None:
+        """Have it made, unless it was before: a fixture with a table's parameters is set up for every row."""
+        if make not in self.made:
+            self.made.add(make)
+            make(self)
 
     def close(self) -> None:
         self.connection.close()
