@@ -7,17 +7,29 @@ body, Elasticsearch 7.10 to 9 and OpenSearch 1.3 to 3 manuals.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from connectors import _codings
 from connectors._fields_block import asked_part
 from connectors._highlight import with_fragments
 from connectors._protected import is_exact, is_pinned
-from connectors._raw_json import Edit, Member, RawJsonError, Span, decode, edited, elements, members, without_members
+from connectors._raw_json import (
+    Edit,
+    Member,
+    RawJsonError,
+    Span,
+    decode,
+    edited,
+    elements,
+    members,
+    values_of,
+    without_members,
+)
 from connectors._widening import Restore
 from connectors.base import Candidate, HitPage, Order, PassThrough, Reason, Reply, SearchPlan
-from connectors.fields import Leaves, leaves, text_of
+from connectors.fields import Leaves, leaves, text_of, tops_of
 
 OK = 200
 _BAD_REQUEST = 400
@@ -29,25 +41,31 @@ _IDENTITY = ("_index", "_id")
 _MAX_SCORE = 2.0**128  # the engines' scores are 32-bit floats
 
 
-@dataclass(frozen=True, slots=True)
 class _Hit:
     """One hit: its bytes, and where its members stand in them."""
 
-    raw: bytes
-    places: Mapping[str, Member]
+    def __init__(self, raw: bytes) -> None:
+        """Raises ``RawJsonError``."""
+        self.raw = raw
+        self._values = values_of(raw)
+
+    @cached_property
+    def places(self) -> Mapping[str, Member]:
+        """Looked for in the hits that are shown alone, a tenth of them as a rule."""
+        return members(self.raw)
 
     def value(self, key: str) -> object:
         """The decoded value of a member; None where there is none, or it can't be read."""
-        if key not in self.places:
+        if key not in self._values:
             return None
         try:
-            return decode(self.raw_value(key))
+            return decode(self._values[key])
         except RawJsonError:
             return None
 
     def raw_value(self, key: str) -> bytes:
         """The bytes of a member that is there."""
-        return self.places[key].value.of(self.raw)
+        return self._values[key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +192,7 @@ def _take_apart(body: bytes) -> _Parts:
     spans = elements(raw)
     return _Parts(
         body=body,
-        hits=tuple(_Hit(hit, members(hit)) for hit in (span.of(raw) for span in spans)),
+        hits=tuple(_Hit(span.of(raw)) for span in spans),
         array=array,
         max_score=_shifted(max_score.value, envelope.start) if max_score is not None else None,
         before_first=raw[: spans[0].start] if spans else raw,
@@ -211,7 +229,7 @@ def _page(plan: SearchPlan, parts: _Parts) -> HitPage:
     candidates = tuple(_candidates(plan, parts.hits[: plan.policy.window], known))
     if not any(candidate.text for candidate in candidates):
         return HitPage((), known, Reason.NO_TEXT, parts)
-    if len({candidate.text for candidate in candidates}) == 1:
+    if all(candidate.text == candidates[0].text for candidate in candidates):
         return HitPage((), known, Reason.SAME_TEXT, parts)
     return HitPage(candidates, known, None, parts)
 
@@ -226,11 +244,12 @@ def _first_stage_score(hit: _Hit, restore: Restore) -> float | None:
 
 def _candidates(plan: SearchPlan, hits: Sequence[_Hit], scores: Sequence[float]) -> Iterator[Candidate]:
     """The hits' texts; where no hit has any of the fields wanted, every string of the hits is read instead."""
-    documents = [_document(plan, hit) for hit in hits]
+    tops = tops_of(plan.text_fields)
+    documents = [_document(plan, hit, tops) for hit in hits]
     limit, in_document_order = plan.policy.max_text_chars, _restore(plan).in_document_order
     texts = [text_of(one, plan.text_fields, limit, in_document_order=in_document_order) for one in documents]
     if plan.text_fields and not any(texts):
-        texts = [text_of(document, (), limit) for document in documents]
+        texts = [text_of(_document(plan, hit, None), (), limit) for hit in hits]
     for hit, text, score in zip(hits, texts, scores, strict=False):  # the scores are those of the tail, too
         yield Candidate(text, is_pinned(score), _is_exact(plan, hit))
 
@@ -242,9 +261,9 @@ def _is_exact(plan: SearchPlan, hit: _Hit) -> bool:
     return is_exact(leaves((hit.value("_source"), hit.value("fields"))), hit.value("_id"), names, plan.query_text)
 
 
-def _document(plan: SearchPlan, hit: _Hit) -> Leaves:
+def _document(plan: SearchPlan, hit: _Hit, tops: Collection[str] | None) -> Leaves:
     """What a hit shows of its document, with the engine's fragments in the place of long texts where these are read."""
-    document, fragments = leaves((hit.value("_source"), hit.value("fields"))), _restore(plan).fragments
+    document, fragments = leaves((hit.value("_source"), hit.value("fields")), tops), _restore(plan).fragments
     return document if fragments is None else with_fragments(document, hit.value("highlight"), fragments)
 
 

@@ -9,7 +9,7 @@ a mapping has none.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from connectors._wildcard import is_pattern, matches
 from connectors.base import TextField
@@ -21,13 +21,18 @@ _LIST_SEPARATOR = ", "
 _FIELD_SEPARATOR = "\n"
 
 
-def leaves(documents: Iterable[object]) -> Leaves:
-    """The scalars of ``_source`` and ``fields`` blocks by path."""
+def leaves(documents: Iterable[object], tops: Collection[str] | None = None) -> Leaves:
+    """The scalars of ``_source`` and ``fields`` blocks by path; with ``tops``, what matters to them at least."""
     found: dict[str, list[object]] = {}
     for document in documents:
-        for path, value in _walk(document, ""):
-            found.setdefault(path, []).append(value)
+        _gather(_pruned(document, tops) if tops is not None else document, found)
     return found
+
+
+def tops_of(wanted: Sequence[TextField]) -> Collection[str] | None:
+    """What the paths of these fields begin with, up to the first dot; None where it may be anything."""
+    tops = {field.name.partition(".")[0] for field in wanted}
+    return None if not tops or any(map(is_pattern, tops)) else tops
 
 
 def text_of(document: Leaves, wanted: Sequence[TextField], max_chars: int, *, in_document_order: bool = False) -> str:
@@ -78,9 +83,15 @@ def _paths(document: Leaves, name: str) -> Sequence[str]:
     return [path] if path is not None else []
 
 
-def _walk(value: object, path: str) -> Iterator[tuple[str, object]]:
-    """Scalars with their paths; no recursion, since what is not indexed nests as deep as it likes."""
-    pending: list[tuple[object, str]] = [(value, path)]
+def _pruned(document: object, tops: Collection[str]) -> object:
+    if not isinstance(document, dict):
+        return document
+    return {key: value for key, value in document.items() if key in tops or not key or key.partition(".")[0] in tops}
+
+
+def _gather(document: object, found: dict[str, list[object]]) -> None:
+    """Adds scalars under their paths; no recursion, since what is not indexed nests as deep as it likes."""
+    pending: list[tuple[object, str]] = [(document, "")]
     while pending:
         value, path = pending.pop()
         if isinstance(value, dict):
@@ -88,10 +99,10 @@ def _walk(value: object, path: str) -> Iterator[tuple[str, object]]:
         elif isinstance(value, list):
             pending += [(inner, path) for inner in reversed(value)]
         elif value is not None:
-            yield path, value
+            found.setdefault(path, []).append(value)
 
 
 def _as_text(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value).strip()
+    if isinstance(value, str):
+        return value.strip()
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from connectors.base import TextField
-from connectors.fields import leaves, text_of
+from connectors.fields import leaves, text_of, tops_of
 
 DOCUMENT = {
     "title": "Quick fox",
@@ -26,7 +28,9 @@ DOCUMENT = {
 
 def read(*wanted: str | TextField, document: Any = DOCUMENT, max_chars: int = 1_000) -> str:
     fields = [field if isinstance(field, TextField) else TextField(field) for field in wanted]
-    return text_of(leaves([document]), fields, max_chars)
+    text = text_of(leaves([document]), fields, max_chars)
+    assert text_of(leaves([document], tops_of(fields)), fields, max_chars) == text
+    return text
 
 
 @pytest.mark.parametrize(
@@ -103,3 +107,27 @@ def test_fields_of_a_mapping_are_read_as_they_stand(wanted: tuple[str, ...], exp
     """A mapping has no order that means anything: what comes first in a document is read first."""
     fields = [TextField(name) for name in wanted]
     assert text_of(leaves([DOCUMENT]), fields, 1_000, in_document_order=True) == expected
+
+
+def test_what_does_not_matter_is_passed_over() -> None:
+    """Of a document with many fields, those that can't hold the texts wanted are not walked; patterns may mean any."""
+    assert set(leaves([DOCUMENT], tops_of([TextField("title"), TextField("deep.x.*")]))) == {
+        "title",
+        "deep.x.y.z",
+        "deep.x.y.z.w",
+    }
+    assert leaves([DOCUMENT], tops_of([TextField("title"), TextField("t*")])) == leaves([DOCUMENT])
+
+
+NAMES = st.text("ab.*", max_size=5)
+DOCUMENTS = st.recursive(
+    st.sampled_from(["x", "y", None, 1]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text("ab.", max_size=3), inner, max_size=3),
+)
+
+
+@example({"": {"a": "x"}}, ["a"])
+@given(st.dictionaries(st.text("ab.", max_size=3), DOCUMENTS, max_size=4), st.lists(NAMES, max_size=3))
+def test_nothing_that_matters_is_passed_over(document: dict[str, Any], names: list[str]) -> None:
+    """Whatever the keys and the names, the text is that of the whole document."""
+    read(*names, document=document)

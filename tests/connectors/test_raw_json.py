@@ -17,6 +17,7 @@ from connectors._raw_json import (
     edited,
     elements,
     members,
+    values_of,
     with_members,
     without_members,
 )
@@ -91,8 +92,9 @@ def test_members_are_found_where_they_stand(text: bytes, expected: dict[str, byt
 )
 def test_what_is_no_object_with_single_keys_is_refused(text: bytes) -> None:
     """Anything but one JSON object whose keys stand once each raises the one error."""
-    with pytest.raises(RawJsonError):
-        members(text)
+    for reads in (members, values_of):
+        with pytest.raises(RawJsonError):
+            reads(text)
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[1,]", b"\xff", b"[" * 100_000, b"1" * 5_000, b"1e999"])
@@ -116,6 +118,7 @@ def test_members_agree_with_the_standard_library(case: tuple[dict[str, Any], byt
     found = members(text)
     assert list(found) == list(value)
     assert {key: json.loads(member.value.of(text)) for key, member in found.items()} == value
+    assert {key: member.value.of(text) for key, member in found.items()} == values_of(text)
 
 
 @given(written(st.lists(VALUES, max_size=5)))
