@@ -97,6 +97,7 @@ def test_which_requests_concern_searches(method: str, path: str, expected: bool)
         (200, {"id": ENGINE_ID, "is_partial": True, "is_running": True, "response": NO_HITS}, "partial", "partial"),
         (200, {"id": ENGINE_ID, "is_partial": True, "is_running": True, "response": RESPONSE}, "partial", "partial"),
         (200, {"id": ENGINE_ID, "is_partial": True, "is_running": True}, "partial", "partial"),
+        (200, {"id": ENGINE_ID, "is_partial": True, "is_running": True, "response": {}}, "partial", "partial"),
         (200, {"id": ENGINE_ID, "is_partial": False, "is_running": False, "response": RESPONSE}, None, None),
         (200, {"is_partial": False, "is_running": False, "response": RESPONSE}, None, None),
         (200, {"id": ENGINE_ID, "is_partial": True, "is_running": False, "response": RESPONSE}, None, None),
@@ -129,11 +130,41 @@ def test_envelopes(status: int, members: Mapping[str, Any], submission: str | No
             assert page.skip == expected
             content = spliced(asked, answer)
             assert content.get("id", PREFIX).startswith(PREFIX)
-            hits = content.get("response", NO_HITS)["hits"]["hits"]
+            hits = content.get("response", {}).get("hits", {}).get("hits", [])
             assert [hit["_id"] for hit in hits] in ([], ["0", "1"])
         else:
             assert page == PassThrough(Reason(expected[1:]))
     assert CONNECTOR.repeat(plan, [0]) is None
+
+
+def test_an_error_that_can_not_be_read() -> None:
+    """It is no engine's, so nothing runs: the submission is asked anew as it came, and a poll shows what there is."""
+    plan, answer = planned(), reply(b"<html>", status=404)
+    assert CONNECTOR.parse(plan, answer) == [PassThrough(Reason.ENGINE_ERROR)]
+    assert CONNECTOR.parse(polled(plan), answer) == [HitPage((), (), Reason.ENGINE_ERROR)]
+
+
+def test_another_searchs_id_stays() -> None:
+    """Should an engine answer with another id than it was asked about, that one is the client's too."""
+    answer = reply({"id": "another", "is_running": True})
+    assert spliced(polled(planned()), answer)["id"] == "another"
+
+
+def test_orders_that_can_not_be_undone() -> None:
+    """Words in filters may rank, whose hits are any page of equals; another sort can't give way to the scores."""
+    wanted = Policy(window=20, promote=True, sort_override=True)
+    promoted = {"query": {"bool": {"filter": [{"match": {"title": "quick fox"}}]}}}
+    for body, expected in ((promoted, None), ({**QUERY, "sort": ["date"]}, PassThrough(Reason.SORTED))):
+        request = Request("POST", "/i/_async_search", JSON, json.dumps(body).encode())
+        plan = CONNECTOR.plan(request, lambda _: wanted, {})
+        if expected is None:
+            assert isinstance(plan, ExchangePlan)
+            (search,) = plan.searches
+            assert isinstance(search, SearchPlan)
+            assert not search.is_reordered
+            assert b'"should"' in plan.request.body
+        else:
+            assert plan == expected
 
 
 @pytest.mark.parametrize("status", [200, 400])
@@ -153,7 +184,11 @@ def test_a_refused_window_is_read(status: int) -> None:
         ("/i,j*,-k/_async_search", {"from": 3, "size": 4}),
         ("/_async_search?filter_path=id", {"_source": False, "fields": ["n", "m*"], "sort": ["_score", "n"]}),
         ("/ü/_plugins/_asynchronous_search", {"query": {"match": {"title": "größer 東京 😀"}}}),
-        ("/i/_async_search", {"query": {"multi_match": {"query": "x y", "fields": ["a^2", "b.*"]}}, "_source": ["a"]}),
+        (
+            "/i/_async_search",
+            {"query": {"multi_match": {"query": "quick fox", "fields": ["a^2", "b"]}}, "_source": ["a"]},
+        ),
+        ("/i/_async_search", {"query": {"function_score": {**QUERY, "field_value_factor": {"field": "sold"}}}}),
     ],
 )
 def test_a_poll_knows_what_was_submitted(target: str, body: Mapping[str, Any]) -> None:

@@ -44,35 +44,44 @@ FILTERS = [
     "-hits.*",
     "-*",
 ]
-EMPTY = ["hits.hits", "hits.hits._id", "hits", "-took", "-hits.hits._id", "-hits.max_score"]
+EMPTY = ["hits.hits", "hits.hits._id", "hits", "-took", "-hits.max_score"]
+INTO_EMPTY = "-hits.hits._id"
 
 
-def assert_filtered_alike(engine: SmallEngine, index: str, filter_path: str, *, pretty: bool) -> None:
-    wanted = {"match": {"title": "quick"}}
+def both_ways(engine: SmallEngine, index: str, filter_path: str, *, pretty: bool = False) -> tuple[bytes, bytes]:
+    """A reply filtered here, and by the engine."""
+    wanted = {"query": {"match": {"title": "quick"}}, "size": 3}
     parameters = {"pretty": "true"} if pretty else {}
 
     def asked(value: str) -> bytes:
         query = urlencode({**parameters, "filter_path": value})
-        return content(engine.send(search(f"/{index}/_search?{query}", {"query": wanted, "size": 3})))
+        return content(engine.send(search(f"/{index}/_search?{query}", wanted)))
 
-    mine, theirs = filtered(asked("-_"), parse(filter_path)), asked(filter_path)
-    if pretty:
-        assert json.loads(mine) == json.loads(theirs)
-    else:
-        assert mine == theirs
+    return filtered(asked("-_"), parse(filter_path)), asked(filter_path)
 
 
-@pytest.mark.parametrize("pretty", [False, True])
 @pytest.mark.parametrize("filter_path", FILTERS)
-def test_what_is_left_is_what_the_engine_leaves(engine: SmallEngine, filter_path: str, *, pretty: bool) -> None:
-    """Byte for byte: names, patterns, exclusions and both, within objects and lists."""
-    assert_filtered_alike(engine, "odd", filter_path, pretty=pretty)
+def test_what_is_left_is_what_the_engine_leaves(each_engine: SmallEngine, filter_path: str) -> None:
+    """Byte for byte: names, patterns, exclusions and both, within objects and lists; pretty, in all but white space."""
+    mine, theirs = both_ways(each_engine, "odd", filter_path)
+    assert mine == theirs
+    mine, theirs = both_ways(each_engine, "odd", filter_path, pretty=True)
+    assert json.loads(mine) == json.loads(theirs)
 
 
 @pytest.mark.parametrize("filter_path", EMPTY)
-def test_what_is_empty_by_itself_is_treated_alike(engine: SmallEngine, filter_path: str) -> None:
+def test_what_is_empty_by_itself_is_treated_alike(each_engine: SmallEngine, filter_path: str) -> None:
     """A list without hits is shown or left out as the engine does it."""
-    assert_filtered_alike(engine, "empty", filter_path, pretty=False)
+    mine, theirs = both_ways(each_engine, "empty", filter_path)
+    assert mine == theirs
+
+
+def test_the_one_difference(engine: SmallEngine, elasticsearch9: SmallEngine) -> None:
+    """Elasticsearch of today keeps an empty list into which a filter reaches to leave something out; others do not."""
+    mine, theirs = both_ways(engine, "empty", INTO_EMPTY)
+    assert mine == theirs
+    mine, theirs = both_ways(elasticsearch9, "empty", INTO_EMPTY)
+    assert mine == theirs.replace(b',"hits":[]', b"")
 
 
 def test_what_is_no_object_is_refused() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hmac
 import re
+from base64 import urlsafe_b64encode
 
 import pytest
 from hypothesis import given
@@ -57,6 +59,12 @@ def test_a_changed_id_is_not_opened(content: bytes, place: int, bit: int) -> Non
 def test_what_is_not_ours_is_not_opened(text: str) -> None:
     """Another key's, another version's, cut short, an engine's own, or no id at all."""
     assert SEALER.opened(text) is None
+
+
+def test_the_version_is_signed_too() -> None:
+    """What the key signs without this version's prefix means something else, and is not opened."""
+    other = hmac.digest(KEY, b"\0x", "sha256")[:16] + b"\0x"
+    assert SEALER.opened(PREFIX + urlsafe_b64encode(other).rstrip(b"=").decode()) is None
 
 
 def test_an_empty_key_is_refused() -> None:

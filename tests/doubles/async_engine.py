@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, unquote
 from tests.doubles.raw_http import Conversation, Message, RawEngine
 
 NODE_AND_TASK = "FnZ5QTVrSTZSaVN3WlNFVmtlWHJsdzoxMD"
+SHARD_FAILURE = {"shard": 0, "reason": {"type": "illegal_argument_exception", "reason": "no"}}
 _STARTED_MS, _EXPIRES_MS = 1583945890986, 1584377890986
 _REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found"}
 _ELASTICSEARCH = "/_async_search"
@@ -70,6 +71,8 @@ class AsyncEngine:
     max_window: int = 10_000
     asked: list[Asked] = field(default_factory=list)
     searches: dict[str, Search] = field(default_factory=dict)
+    fails_on_shards: bool = False
+    """Whether a shard can't do what is asked."""
     instead: bytes | None = None
     """Sent as the body of the next reply, whatever it would have been."""
 
@@ -117,6 +120,8 @@ class AsyncEngine:
         if asked.body.get("from", 0) + asked.body.get("size", 10) > self.max_window:
             reason = f"Result window is too large, from + size must be less than or equal to: [{self.max_window}] but"
             search.error = {"type": "illegal_argument_exception", "reason": reason}
+        if self.fails_on_shards:
+            search.shard_failures = [SHARD_FAILURE]
         if self.runs_on or keeps:
             self.searches[name] = search
         return self.envelope(search, base)

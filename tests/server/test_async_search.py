@@ -14,7 +14,7 @@ import pytest
 
 from bridge.composition import bridging
 from bridge.config import Config
-from tests.doubles.async_engine import AsyncEngine
+from tests.doubles.async_engine import SHARD_FAILURE, AsyncEngine
 from tests.doubles.raw_http import Message, ask
 from tests.doubles.small_models import LengthModel
 
@@ -278,12 +278,15 @@ async def test_a_search_that_runs_without_a_reply_yet(bridge: Bridge, engine: As
 
 async def test_failed_shards(bridge: Bridge, engine: AsyncEngine) -> None:
     """Of a search that ended at once the client's own form is asked for; later, the page is cut and says so."""
-    failure = {"shard": 0, "reason": {"type": "illegal_argument_exception", "reason": "no"}}
     submitted = await bridge.submit(body={"size": 2})
-    engine.end(keeps=True, shard_failures=[failure])
+    engine.end(keeps=True, shard_failures=[SHARD_FAILURE])
     polled = await bridge.ask("GET", f"{ELASTICSEARCH}/{submitted.id}")
     assert (polled.hits, polled.outcome) == (FIRST_STAGE[:2], "skipped; reason=shards-failed")
-    assert polled.content["response"]["_shards"]["failures"] == [failure]
+    assert polled.content["response"]["_shards"]["failures"] == [SHARD_FAILURE]
+    engine.runs_on, engine.fails_on_shards = False, True
+    at_once = await bridge.submit(body={"size": 2})
+    assert (at_once.hits, at_once.outcome) == (FIRST_STAGE[:2], "skipped; reason=shards-failed")
+    assert [asked.body.get("size") for asked in engine.asked[2:]] == [4, 2]
 
 
 @pytest.mark.parametrize("target", ["", "status/"])
