@@ -86,13 +86,19 @@ class Replay:
         return self._stopped
 
     async def run(self, entries: Iterable[tuple[int, Entry]]) -> None:
-        """Sends every search, and gives what came of each to the sink, in the order in which they end."""
+        """Sends every search, and gives what came of each to the sink, in the order in which they end.
+
+        What ``entries`` or the sink raise ends it.
+        """
         queue: asyncio.Queue[tuple[int, LoggedSearch, float | None] | None] = asyncio.Queue(self._plan.workers)
         self.progress.started_s = time.perf_counter()
-        async with asyncio.TaskGroup() as group:
-            for _ in range(self._plan.workers):
-                group.create_task(self._work(queue))
-            await self._feed(entries, queue)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(self._plan.workers):
+                    group.create_task(self._work(queue))
+                await self._feed(entries, queue)
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
 
     async def _feed(
         self, entries: Iterable[tuple[int, Entry]], queue: asyncio.Queue[tuple[int, LoggedSearch, float | None] | None]
