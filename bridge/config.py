@@ -23,7 +23,7 @@ from bridge.index_config import (
     StageConfig,
     Stages,
 )
-from connectors.base import KeepTop, LongDocuments, Policy, ScorePolicy, TextField
+from connectors.base import KeepTop, LongDocuments, Policy, RescorePolicy, ScorePolicy, TextField
 
 MIB = 1024 * 1024
 _MAX_PORT = 65_535
@@ -128,6 +128,11 @@ class Config(BaseModel):
         default=False,
         description="Rerank searches that are sorted by a field as well. Clients that page by `search_after`, or show "
         "that hits are sorted, then show something else than they say.",
+    )
+    rescore: RescorePolicy = Field(
+        "skip",
+        description="What happens to a search whose hits the engine rescores itself: `skip` passes it through, "
+        "`rerank` reranks those that were rescored.",
     )
     long_documents: LongDocuments = Field(
         "truncate",
@@ -331,6 +336,7 @@ class Config(BaseModel):
             min_last_word_letters=own.min_last_word_letters,
             promote=own.promote,
             sort_override=own.sort_override,
+            rescore=own.rescore,
             long_documents=own.long_documents,
             exact_fields=own.exact_fields,
             keep_top=KeepTop(own.keep_top.first, own.keep_top.within) if own.keep_top is not None else None,

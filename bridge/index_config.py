@@ -8,7 +8,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from bridge.headers import MAX_INSTRUCTION_CHARS
-from connectors.base import LongDocuments, ScorePolicy
+from connectors.base import LongDocuments, RescorePolicy, ScorePolicy
 from connectors.configured_words import is_pointer, is_template
 
 _STAGE = re.compile(r"(?P<name>.*?)(?::(?P<keep>\d+))?", re.DOTALL)
@@ -166,6 +166,7 @@ class IndexConfig(BaseModel):
     min_last_word_letters: int | None = Field(None, ge=0, le=10, description=_AS_FOR_ALL)
     promote: bool | None = Field(None, description=_AS_FOR_ALL)
     sort_override: bool | None = Field(None, description=_AS_FOR_ALL)
+    rescore: RescorePolicy | None = Field(None, description=_AS_FOR_ALL)
     query_pointer: str = Field(
         "",
         description="JSON pointer (RFC 6901) to the user's words in the search body, such as `/ext/words`; unset, or "

@@ -16,7 +16,7 @@ from bridge.config import Config
 from bridge.config_sources import ENVIRONMENT_PREFIX
 from bridge.headers import MAX_INSTRUCTION_CHARS
 from bridge.index_config import IndexConfig, KeepTopConfig, StageConfig, TextFieldConfig
-from connectors import reasons
+from connectors import _highlight, _mapping, _pipelines, reasons
 from connectors.base import Reason
 from connectors.query_text import CLAUSE_KINDS, RETRIEVER_KINDS, QueryText, manual_page, read
 
@@ -144,11 +144,37 @@ words, not in a `filter` either, where the value looks like words, and where the
 
 ## What the model reads of a hit
 
-The fields that the query names, in its order, boosts and wildcards resolved; where it names none, every string of the
-hit's `_source`. Configuration can name the fields for an index instead. A sub-field such as `title.english` is read
-from its parent. Fields are joined by new lines, lists by commas.
+The fields that the query names, in its order, without boosts. Configuration can name the fields for an index instead.
+A sub-field such as `title.english` is read from its parent. Fields are joined by new lines, lists by commas.
+
+Where the query names no fields, or only patterns, the mapping says which ones hold text: {text_kinds}, alone or as a
+sub-field, nested or not; where there is none of these, {last_resort}. They are read in the order of the document,
+{max_fields} of them at most, the least nested ones first. The mapping is asked for with the client's own credentials,
+once a minute. Where it can't be had, as by clients without the right to see it, in a search of everything, of another
+cluster or of a point in time, every string of the hit's `_source` is read.
+
+Where the client does not fetch the text itself, the text fields are fetched beside, and no others, so no vectors;
+where an index keeps no `_source`, those of them that are stored apart. With `long_documents: highlight` the engine is
+asked for fragments of the text fields, of {fragment_chars} characters, {fragments} at most of each; where the client
+has a field highlighted itself, its fragments are read. What the client did not ask for is taken out of the reply
+again.
 
 A hit that has none of these fields is not scored; it stands behind the scored ones of the window.
+
+## How many hits are fetched
+
+The window, where the engine finds the same hits for a larger page. Neighbours that Elasticsearch would look for as
+many of as the page has hits are asked for by number. What is fused (`rrf`, `linear`, `pinned`, `rule`, `rank`) or
+rescored is fetched up to its `rank_window_size` or `window_size`. Where even that is not known, or the page lies
+behind, the hits of the page alone are reranked: OpenSearch's `hybrid` without `pagination_depth`, Elasticsearch's
+`semantic`, fusion without a window, and search pipelines with {counting}.
+
+## Search pipelines
+
+OpenSearch is asked once a minute for the default pipeline of an index, and for the pipelines that searches name. A
+search passes through where its pipeline can't be looked up or has other processors than these, so `rerank` and
+`personalize_search_ranking`: {processors}. Where the client may not see the settings of an index, it is taken to have
+no default pipeline.
 
 ## What a model does not know
 
@@ -230,6 +256,13 @@ def _what_is_reranked() -> str:
         instruction_chars=MAX_INSTRUCTION_CHARS,
         clauses="\n".join(map(_clause_row, CLAUSE_KINDS)),
         retrievers=_code(RETRIEVER_KINDS),
+        text_kinds=_code(sorted(_mapping.TEXT)),
+        last_resort=_code(sorted(_mapping.LAST_RESORT)),
+        max_fields=_mapping.MAX_FIELDS,
+        fragments=_highlight.FRAGMENTS,
+        fragment_chars=_highlight.FRAGMENT_CHARS,
+        counting=_code(sorted(_pipelines.COUNTS_HITS)),
+        processors=_code(sorted({name for known in _pipelines.PHASES.values() for name in known})),
         reasons="\n\n".join(_reason_table(title, group) for title, group in _GROUPS.items()),
     )
 

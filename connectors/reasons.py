@@ -34,8 +34,9 @@ BY_THE_REQUEST: Mapping[Reason, str] = {
     "were made from is not there.",
     Reason.RETRIEVER: "Another reranker orders the hits (`text_similarity_reranker`), or the tree of retrievers has "
     "a kind that is not known.",
-    Reason.SEARCH_PIPELINE: "A search pipeline or `ext.rerank` orders the hits already.",
-    Reason.RESCORE: "The search has a `rescore` of its own.",
+    Reason.SEARCH_PIPELINE: "A search pipeline, `ext.rerank` or `ext.mmr` orders the hits already, or the pipeline "
+    "can't be looked up or has a processor that is not known.",
+    Reason.RESCORE: "The search has a `rescore` of its own, and the setting `rescore` is `skip`.",
     Reason.SORTED: "The order asked for is not by falling `_score` first.",
     Reason.SIZE_ZERO: "The search wants no hits (`size: 0`).",
     Reason.BEYOND_WINDOW: "The page starts behind the rerank window, where first-stage order holds.",

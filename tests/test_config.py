@@ -297,6 +297,7 @@ OWN = {
     "min_last_word_letters": 0,
     "promote": True,
     "sort_override": True,
+    "rescore": "rerank",
 }
 
 
@@ -313,6 +314,7 @@ def test_an_index_may_have_each_of_its_settings_for_itself() -> None:
         min_last_word_letters=0,
         promote=True,
         sort_override=True,
+        rescore="rerank",
         long_documents="best_passage",
         exact_fields=("sku", "_id"),
         keep_top=KeepTop(2, 5),
