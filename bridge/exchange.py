@@ -11,7 +11,8 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Protocol
+from functools import partial
+from typing import Protocol, TypeVar
 
 import structlog
 
@@ -50,7 +51,10 @@ from connectors.explained import with_explanation
 
 _WINDOW_LIMIT_S = 60.0  # how long a window that an engine refused is remembered: the setting may be raised
 _WINDOW_LIMITS = 1_000  # indices whose limits are remembered
+_AT_ONCE_BYTES = 1 << 19  # of a reply that is read at once: a few milliseconds, as `scripts/bench overhead` has it
 _MAX_ROUNDS = 4  # of questions: a template is rendered, then its mapping asked for; more would be a mistake
+
+_Result = TypeVar("_Result")
 
 _log = structlog.get_logger(__name__)
 
@@ -156,7 +160,7 @@ class Exchange:
     async def _fetch(self, plan: ExchangePlan, watch: Stopwatch) -> tuple[Reply, Sequence[Page]]:
         with watch.upstream():
             reply = await self._upstream.send(plan.request, limit_bytes=plan.max_reply_bytes)
-        return reply, self._connector.parse(plan, reply)
+        return reply, await _without_holding(reply, partial(self._connector.parse, plan, reply))
 
     def _learns_limits(self, plan: ExchangePlan, pages: Sequence[Page]) -> bool:
         """Whether the engine refused a window, and would have answered the client's own page."""
@@ -191,7 +195,8 @@ class Exchange:
             if merged is None:
                 return _passed_on(plan.searches[useless[0]], pages[useless[0]])
             reply = merged
-        reply = self._connector.splice(plan, pages, reply, [search.order for search in scored])
+        orders = [search.order for search in scored]
+        reply = await _without_holding(reply, partial(self._connector.splice, plan, pages, reply, orders))
         for search in scored:
             if search.reason is None:
                 self._telemetry.search_applied(watch.upstream_s, watch.score_s, watch.bridge_s, search.stages)
@@ -244,6 +249,11 @@ def _window(search: SearchPlan, page: HitPage, instruction: str, guards: Guards)
         scoring=search.policy.scoring,
         first_stage_weight=search.policy.boost_weight if search.has_boosts else 0.0,
     )
+
+
+async def _without_holding(reply: Reply, work: Callable[[], _Result]) -> _Result:
+    """What the work with a reply gives; in a thread where it takes long, so that other requests are not held up."""
+    return work() if len(reply.body) <= _AT_ONCE_BYTES else await asyncio.to_thread(work)
 
 
 def _is_to_repeat(search: SearchPlan | PassThrough, page: Page) -> bool:
