@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from opensearchpy import OpenSearch
+from opensearchpy.plugins.asynchronous_search import AsynchronousSearchClient
 
 from bridge.composition import bridging
 from bridge.config import Config
@@ -461,6 +464,23 @@ async def test_kibana_polls(bridge: Bridge, engine: AsyncEngine) -> None:
     assert all(hit["fields"] for hit in final.content["response"]["hits"]["hits"])
     assert final.message.values(b"X-Elasticsearch-Async-Is-Running") == [b"?0"]
     assert (await bridge.ask("DELETE", f"{ELASTICSEARCH}/{submitted.id}")).content == {"acknowledged": True}
+
+
+async def test_the_official_client_of_opensearch(bridges: Bridges, engine: AsyncEngine) -> None:
+    """Its calls for these searches work with the ids that it gets, escaped as it does it."""
+    bridge = await bridges.start(engine="opensearch")
+
+    def use() -> tuple[list[str], object]:
+        with closing(OpenSearch(f"http://127.0.0.1:{bridge.port}", http_compress=True)) as client:
+            searches = AsynchronousSearchClient(client)
+            submitted = searches.search(body=QUERY, params={"keep_on_completion": "true"})
+            assert submitted["state"] == "RUNNING"
+            engine.end()
+            found = searches.get(id=submitted["id"])
+            deleted = searches.delete(id=submitted["id"])
+            return [hit["_id"] for hit in found["response"]["hits"]["hits"]], deleted
+
+    assert await asyncio.to_thread(use) == (RERANKED, {"acknowledged": True})
 
 
 def test_the_secret_is_not_shown() -> None:
