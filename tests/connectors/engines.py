@@ -16,9 +16,8 @@ PAINLESS = "scripts in painless"
 REFUSES_SOURCELESS = "an error where fields of documents without a source are asked for"
 SOURCELESS = "fields of documents without a source, if none"
 KEEPS_ORDER = "one order of a filtered source, whether fields are asked for beside it or not"
-ELASTIC = "the members, headers and content types of Elasticsearch 8 and later"
-TYPES = "mapping types in paths"
-PIT = "points in time as Elasticsearch has them"
+VENDOR = "content types of the clients' own"
+REFUSES_VENDOR = "an error where a content type is the clients' own"
 GREETING = "GET /"
 TEMPLATES = "search templates"
 DATA_STREAMS = "data streams"
@@ -30,13 +29,24 @@ class Kind(NamedTuple):
 
 
 ENGINES = {
-    "opensearch": Kind(OpenSearch(), frozenset({SOURCELESS, ELASTIC, TYPES, PIT})),
+    "opensearch": Kind(OpenSearch(), frozenset({SOURCELESS, VENDOR})),
     "elasticsearch9": Kind(
         Elasticsearch(),
-        frozenset({ENGLISH, PAINLESS, REFUSES_SOURCELESS, KEEPS_ORDER, TYPES, GREETING, TEMPLATES, DATA_STREAMS}),
+        frozenset(
+            {
+                *{ENGLISH, PAINLESS, GREETING, TEMPLATES, DATA_STREAMS},
+                *{REFUSES_SOURCELESS, KEEPS_ORDER, REFUSES_VENDOR},
+            }
+        ),
     ),
-    "elasticsearch7": Kind(Elasticsearch(), frozenset({SOURCELESS, ELASTIC, PIT, DATA_STREAMS})),
+    "elasticsearch7": Kind(Elasticsearch(), frozenset({SOURCELESS, VENDOR, DATA_STREAMS})),
 }
+
+
+def on_those_with(*features: str) -> pytest.MarkDecorator:
+    """The test, or a module's tests, on each engine that has all of these; its engine is ``each_engine``."""
+    names = [name for name, kind in ENGINES.items() if kind.lacks.isdisjoint(features)]
+    return pytest.mark.parametrize("each_engine", names, indirect=True)
 
 
 class Needs(NamedTuple):

@@ -1,4 +1,4 @@
-"""Requests that hold several searches, sent both ways to a real engine."""
+"""Requests that hold several searches, or a template, sent both ways to a real engine."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.base import (
+    Connector,
     ExchangePlan,
     HitPage,
     Order,
     Page,
     PassThrough,
-    Policy,
     Question,
     Questions,
     RankedHit,
@@ -22,10 +22,8 @@ from connectors.base import (
     Request,
     SearchPlan,
 )
-from connectors.opensearch import OpenSearch
-from tests.connectors.small_engine import OK, SmallEngine
+from tests.connectors.small_engine import OK, POLICY, SmallEngine
 
-POLICY = Policy(window=15)
 NDJSON = ("Content-Type", "application/x-ndjson")
 
 
@@ -33,12 +31,13 @@ NDJSON = ("Content-Type", "application/x-ndjson")
 class Several:
     """A widened request for several searches, and the engine's reply to it."""
 
+    connector: Connector
     plan: ExchangePlan
     pages: Sequence[Page]
     reply: Reply
 
     def splice(self, orders: Sequence[Order | None] | None = None) -> Reply:
-        return OpenSearch().splice(self.plan, self.pages, self.reply, orders or [None] * len(self.pages))
+        return self.connector.splice(self.plan, self.pages, self.reply, orders or [None] * len(self.pages))
 
     def reversed_pages(self) -> list[Order | None]:
         """An order for each search that can be reranked: the client's page turned round."""
@@ -47,7 +46,7 @@ class Several:
 
 def bridged(engine: SmallEngine, request: Request) -> Several | PassThrough:
     """What the exchange does up to the ranking."""
-    connector = OpenSearch()
+    connector = engine.connector
     answers: dict[Question, Reply | None] = {}
     while isinstance(plan := connector.plan(request, lambda _: POLICY, answers), Questions):
         answers |= {question: engine.send(question.request) for question in plan.questions}
@@ -62,7 +61,7 @@ def bridged(engine: SmallEngine, request: Request) -> Several | PassThrough:
         if again is None:
             return PassThrough(Reason.ENGINE_ERROR)
         reply = connector.merged(plan, reply, failed, engine.send(again))
-    return Several(plan, pages, reply)
+    return Several(connector, plan, pages, reply)
 
 
 def msearch(items: Sequence[tuple[Any, Any]], target: str = "/_msearch", *headers: tuple[str, str]) -> Request:

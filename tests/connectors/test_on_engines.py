@@ -10,7 +10,16 @@ import pytest
 
 from connectors.base import PassThrough, Policy, Reason
 from tests.connectors.conftest import DEEP
-from tests.connectors.engines import PAINLESS, REFUSES_SOURCELESS, SOURCELESS, Needs, on_each
+from tests.connectors.engines import (
+    ENGINES,
+    GREETING,
+    PAINLESS,
+    REFUSES_SOURCELESS,
+    SOURCELESS,
+    Needs,
+    on_each,
+    on_those_with,
+)
 from tests.connectors.small_engine import (
     POLICY,
     SmallEngine,
@@ -220,3 +229,13 @@ def test_what_can_not_be_reranked(each_engine: SmallEngine, target: str, body: A
     else:
         assert wide.page.skip is reason
         assert content(wide.splice(None)) == content(each_engine.send(request))
+
+
+@on_those_with(GREETING)
+def test_each_engine_is_known_by_its_greeting(each_engine: SmallEngine) -> None:
+    """What the engine says of itself is taken by its own connector, with the version, and by no other."""
+    info = json.loads(each_engine.send(search("/")).body)
+    versions = {kind.connector.name: kind.connector.identify(info) for kind in ENGINES.values()}
+    number = info["version"]["number"]
+    assert versions == dict.fromkeys(versions, None) | {each_engine.connector.name: number}
+    assert number.startswith(("3.", "7."))

@@ -1,4 +1,4 @@
-"""A real OpenSearch answers each request of several searches twice: directly, and widened, then spliced."""
+"""Each real engine answers each request of several searches twice: directly, and widened, then spliced."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from connectors.base import PassThrough, Reason, Request
+from tests.connectors.engines import REFUSES_VENDOR, VENDOR, Needs, on_each
 from tests.connectors.several import NDJSON, both, bridged, msearch
 from tests.connectors.small_engine import SmallEngine, content
 
 MATCH: dict[str, Any] = {"query": {"match": {"title": "quick fox"}}}
 ODD = {"index": "odd"}
+VENDOR_LINES = ("Content-Type", "application/vnd.elasticsearch+x-ndjson")
 MIXED: list[tuple[Any, Any]] = [
     (ODD, MATCH),
     (ODD, MATCH | {"size": 0, "aggs": {"x": {"terms": {"field": "tags"}}}}),
@@ -45,17 +47,17 @@ MIXED: list[tuple[Any, Any]] = [
     ],
 )
 @pytest.mark.parametrize("coding", ["identity", "gzip"])
-def test_every_response_is_the_engines(engine: SmallEngine, items: Any, target: str, coding: str) -> None:
+def test_every_response_is_the_engines(each_engine: SmallEngine, items: Any, target: str, coding: str) -> None:
     """In first-stage order every byte of the reply is the engine's, errors among them, plain or compressed."""
     request = msearch(items, target, NDJSON, ("Accept-Encoding", coding))
-    direct, several = both(engine, request)
+    direct, several = both(each_engine, request)
     assert content(several.splice()) == content(direct)
     assert several.reply.header("content-encoding") == direct.header("content-encoding")
 
 
-def test_the_items_that_are_reranked(engine: SmallEngine) -> None:
+def test_the_items_that_are_reranked(each_engine: SmallEngine) -> None:
     """Of searches side by side, those that can be reranked are; the others have their reasons, the failed theirs."""
-    _, several = both(engine, msearch(MIXED))
+    _, several = both(each_engine, msearch(MIXED))
     reasons = [page.reason if isinstance(page, PassThrough) else page.skip for page in several.pages]
     assert reasons == [
         None,
@@ -74,9 +76,9 @@ def test_the_items_that_are_reranked(engine: SmallEngine) -> None:
     ]
 
 
-def test_reordered_hits_keep_their_bytes(engine: SmallEngine) -> None:
+def test_reordered_hits_keep_their_bytes(each_engine: SmallEngine) -> None:
     """Turned round and without its score, each hit is the engine's to the byte, in its own response."""
-    direct, several = both(engine, msearch(MIXED))
+    direct, several = both(each_engine, msearch(MIXED))
     orders = several.reversed_pages()
     assert sum(order is not None for order in orders) == 5
     theirs, ours = (json.loads(content(reply))["responses"] for reply in (direct, several.splice(orders)))
@@ -93,26 +95,38 @@ def stripped(response: Any) -> list[Any]:
     return [{key: value for key, value in hit.items() if key != "_score"} for hit in response["hits"]["hits"]]
 
 
-@pytest.mark.parametrize(
+@on_each(
     "request_",
     [
-        msearch([(ODD, MATCH), ({"nosuch": 1}, MATCH)]),
-        msearch([(ODD, MATCH), (ODD, b"{")]),
-        msearch([(ODD, MATCH), (ODD, {"query": {"match": {"title": {"query": "fox", "nosuch": 1}}}})]),
-        msearch([(ODD, MATCH)], "/_msearch?nosuch=1"),
-        msearch([(ODD, MATCH)], "/_msearch", ("Content-Type", "application/vnd.elasticsearch+x-ndjson")),
-        msearch([({"index": "nosuch"}, MATCH), ({"index": "nosuch"}, MATCH)]),
-        Request("POST", "/_msearch", (NDJSON,), b'{}\n{"query":{"match":{"title":"fox"}}}'),
-        msearch([(ODD, MATCH)], "/_msearch?filter_path=responses.hits.hits._id"),
+        (msearch([(ODD, MATCH), ({"nosuch": 1}, MATCH)]),),
+        (msearch([(ODD, MATCH), (ODD, b"{")]),),
+        (msearch([(ODD, MATCH), (ODD, {"query": {"match": {"title": {"query": "fox", "nosuch": 1}}}})]),),
+        (msearch([(ODD, MATCH)], "/_msearch?nosuch=1"),),
+        Needs(REFUSES_VENDOR, (msearch([(ODD, MATCH)], "/_msearch", VENDOR_LINES),)),
+        (msearch([({"index": "nosuch"}, MATCH), ({"index": "nosuch"}, MATCH)]),),
+        (Request("POST", "/_msearch", (NDJSON,), b'{}\n{"query":{"match":{"title":"fox"}}}'),),
+        (msearch([(ODD, MATCH)], "/_msearch?filter_path=responses.hits.hits._id"),),
     ],
 )
-def test_what_is_asked_anew_as_a_whole(engine: SmallEngine, request_: Request) -> None:
+def test_what_is_asked_anew_as_a_whole(each_engine: SmallEngine, request_: Request) -> None:
     """What the engine refuses as a whole, and what can't be reranked, is passed on, so that the error is its own."""
-    assert isinstance(bridged(engine, request_), PassThrough)
+    assert isinstance(bridged(each_engine, request_), PassThrough)
 
 
-@pytest.mark.parametrize("media_type", ["application/json", "application/json; charset=UTF-8", "application/x-ndjson"])
-def test_content_types(engine: SmallEngine, media_type: str) -> None:
+@on_each(
+    "media_type",
+    [
+        ("application/json",),
+        ("application/json; charset=UTF-8",),
+        ("application/x-ndjson",),
+        Needs(VENDOR, (VENDOR_LINES[1],)),
+        Needs(VENDOR, ("application/vnd.elasticsearch+x-ndjson; compatible-with=9",)),
+        Needs(VENDOR, ("application/vnd.elasticsearch+json; compatible-with=8",)),
+    ],
+)
+def test_content_types(each_engine: SmallEngine, media_type: str) -> None:
     """Whatever the client calls its lines is what the engine is told."""
-    direct, several = both(engine, msearch([(ODD, MATCH)], "/_msearch", ("Content-Type", media_type)))
+    types = ("Content-Type", media_type), ("Accept", media_type.replace("x-ndjson", "json"))
+    direct, several = both(each_engine, msearch([(ODD, MATCH)], "/_msearch", *types))
+    assert several.splice().header("content-type") == direct.header("content-type")
     assert content(several.splice()) == content(direct)
