@@ -285,7 +285,8 @@ def _asked_parts(plan: SearchPlan, hit: _Hit) -> Iterator[tuple[str, bytes | Non
     """What the client asked for of the members that hold more; None: nothing of it is there."""
     restore = _restore(plan)
     in_highlight = restore.fragments.asked if restore.fragments is not None else None
-    for key, asked in (("fields", restore.fields_asked), ("highlight", in_highlight)):
+    in_fields = restore.fields_asked
+    for key, asked in (("fields", in_fields), ("ignored_field_values", in_fields), ("highlight", in_highlight)):
         if asked is not None and key in hit.places:
             yield key, asked_part(hit.raw_value(key), asked)
 
