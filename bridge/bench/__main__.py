@@ -23,8 +23,8 @@ app = typer.Typer(help="Measures.", no_args_is_help=True, add_completion=False, 
 
 @app.command()
 def overhead() -> None:
-    """What the bridge adds to a search that passes through, and the memory of a bulk upload."""
-    asyncio.run(_overhead.run(Console()))
+    """What reading and writing cost, what the bridge adds where it does nothing, and the memory of a bulk upload."""
+    asyncio.run(_overhead.run(Console() if Console().is_terminal else Console(width=_WIDTH)))
 
 
 @app.command()

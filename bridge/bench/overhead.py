@@ -1,4 +1,4 @@
-"""What the bridge costs where it does nothing: searches passed through, and the memory of a large upload.
+"""What the bridge costs: a reply read and written, searches passed through, and the memory of a large upload.
 
 The engine, the bridge and the client run on one machine and share its cores, as in the tests; with as many
 connections as cores or more, what is measured is their sum. The bridge runs in a process of its own.
@@ -22,6 +22,7 @@ import aiohttp
 from rich.console import Console
 from rich.table import Table
 
+from bridge.bench import reply_cost
 from bridge.demo.corpus import build_corpus
 from bridge.demo.engine import running_opensearch
 from bridge.demo.tour import INDEX, dataset
@@ -45,7 +46,8 @@ class Bridge(NamedTuple):
 
 
 async def run(console: Console) -> None:
-    """Measure and print both tables."""
+    """Measure and print all tables."""
+    console.print(reply_cost.table([reply_cost.one_search(), reply_cost.many_searches()]))
     async with AsyncExitStack() as stack:
         engine = stack.enter_context(running_opensearch(report=console.print))
         await _load(engine.url)
