@@ -138,8 +138,6 @@ def _hidden(shown: _filter_path.FilterPath, fetch: _Fetch, marked: Highlighting 
         yield "_score"
     if fetch.adds and not fetch.asked:
         yield from ("fields", "ignored_field_values")
-    if marked is not None and marked.fragments.asked == ():
-        yield "highlight"
 
 
 def _tracks_scores(search: Search) -> bool:

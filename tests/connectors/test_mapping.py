@@ -78,10 +78,15 @@ def test_fields_by_pattern(patterns: tuple[str, ...], expected: tuple[str, ...] 
     assert (found.names if found else None) == expected
 
 
-def test_several_indices_are_joined() -> None:
+TWO = {"a": index(kinds("text")), "b": index({"text": {"type": "keyword"}, "body": {"type": "text"}}), "c": {}}
+
+
+@pytest.mark.parametrize("names", ["abc", "cba"])
+def test_several_indices_are_joined(names: str) -> None:
     """A field is read in all indices where it is text in one of them."""
-    answer = {"a": index(kinds("text")), "b": index({"text": {"type": "keyword"}, "body": {"type": "text"}}), "c": {}}
-    assert mapped_text(answer) == MappedText(("text", "body"))
+    found = mapped_text({name: TWO[name] for name in names})
+    assert found is not None
+    assert set(found.names) == {"text", "body"}
 
 
 @pytest.mark.parametrize("name", ["_doc", "tweet"])
