@@ -142,8 +142,8 @@ def comparable(reply: Reply, *, reverse: bool = False) -> Any:
 def alike(engine: SmallEngine, wide: Widened, direct: Reply) -> bool:
     """Whether the first-stage page is the engine's to the byte, but for what it writes now so and now so.
 
-    Elasticsearch 8 and later write a filtered ``_source`` in the order of the document, and in another one when
-    ``fields`` are asked for as well; there values are compared as they are written, and members whatever their order.
+    Elasticsearch 9 writes a filtered ``_source`` in the order of the document, and in another one when ``fields`` are
+    asked for as well; there values are compared as they are written, and members whatever their order.
     """
     ours, sent = wide.splice(None), wide.exchange.request
     is_filtered = b'"_source"' in sent.body or "_source" in sent.target
