@@ -9,11 +9,23 @@ from __future__ import annotations
 from pathlib import Path
 
 from bridge.errors import DataError
-from bridge.replay.formats import ubi
+from bridge.replay.formats import capture, har, msearch, slow_log, ubi, words
 from bridge.replay.formats.base import Format, Head, Log, ReadOptions
 from bridge.replay.formats.lines import read_head
 
-FORMATS: tuple[Format, ...] = (ubi.FORMAT,)
+FORMATS: tuple[Format, ...] = (
+    ubi.FORMAT,
+    capture.FORMAT,
+    slow_log.JSON,
+    slow_log.TEXT,
+    har.FORMAT,
+    msearch.FORMAT,
+    words.BEIR,
+    words.TOPICS,
+    words.TABLE,
+    words.NUMBERED,
+    words.PLAIN,
+)
 """More telling ones first."""
 
 
