@@ -164,6 +164,11 @@ class Queue:
         """Tokens that are not begun, estimated where they are not read."""
         return sum(search.waiting_tokens for search in self._searches)
 
+    @property
+    def read_tokens(self) -> int:
+        """Tokens that are read and not begun."""
+        return sum(text.tokens.cost for search in self._searches for text in search.read)
+
     def next_chunk(self, batch_tokens: int, batches: int) -> tuple[Search, list[Unread]] | None:
         """The texts to read next, of one search; None where enough is read, or all is.
 

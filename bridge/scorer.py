@@ -73,6 +73,7 @@ class Scorer:
         self._pace = _Pace()
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader")
         self._is_reading = False
+        self._is_to_advance = False
         self._is_running = False
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -132,7 +133,7 @@ class Scorer:
         """Returns when all of a search is scored, or its deadline passed. Raises ``ScoringError``."""
         self._queue.add(search)
         self._count_waiting()
-        self._advance()
+        self._advance_soon()
         try:
             await asyncio.wait({search.done}, timeout=self._left_s(search.deadline))
         finally:
@@ -183,10 +184,20 @@ class Scorer:
     def _count_waiting(self) -> None:
         self._telemetry.waiting_pairs(self.model_name, self._queue.pairs)
 
+    def _advance_soon(self) -> None:
+        """Begins what can be begun once all that is asked at this moment, as by one request, is in the queue."""
+        if not self._is_to_advance:
+            self._is_to_advance = True
+            asyncio.get_running_loop().call_soon(self._advance)
+
     def _advance(self) -> None:
         """Begins whatever can be begun now."""
+        self._is_to_advance = False
         if not self._is_running:
             return
+        self._read_on()
+        if self._is_reading and self._queue.read_tokens < self._batch_tokens:
+            return  # what is read next goes into the same batch; reading takes a small part of what scoring does
         for replica in sorted(self._replicas, key=lambda entry: entry.free_at):
             while replica.is_free and (batch := self._next_batch(replica)):
                 self._begin(self._run(replica, batch))

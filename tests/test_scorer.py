@@ -156,6 +156,16 @@ async def test_searches_share_batches() -> None:
     ]
 
 
+async def test_what_is_asked_at_once_is_scored_at_once() -> None:
+    """The windows of one request, which all come at the same moment, fill one batch, though the model is idle."""
+    model = HeldModel()
+    async with scorer(model, limits=Limits(5_000)) as running:
+        model.go_on(1)
+        searches = [running.score(f"query {number}", ["a", "bb"]) for number in range(50)]
+        assert await asyncio.gather(*searches) == [[1.0, 2.0]] * 50
+    assert [len(batch) for batch in model.batches] == [100]
+
+
 async def test_the_next_texts_are_read_while_the_model_scores() -> None:
     """What comes while a batch runs is tokenised when the batch ends, as far as the next ones need it."""
     model = HeldModel(batch_tokens=10)
