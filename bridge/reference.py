@@ -129,8 +129,8 @@ reaches the engine.
 
 ## Where the user's words are found
 
-In the scoring part of the query, and in the URL parameter `q`. What stands in the `filter` or `must_not` of a `bool` is
-never read. Of several texts the longest is taken; equal ones count once, with the fields of all. Operators, quotes,
+In the scoring part of the query, and in the URL parameter `q`. What stands in the `must_not` of a `bool` is never read,
+and what stands in its `filter` only with `promote`, see below. Of several texts the longest is taken; equal ones count once, with the fields of all. Operators, quotes,
 wildcards, fields, escapes and boosts are taken out of a query string as the engines read them.
 
 Beside or instead of the query, `knn` and `sub_searches` are read alike, and trees of these retrievers: {retrievers}.
@@ -141,6 +141,34 @@ words, not in a `filter` either, where the value looks like words, and where the
 | clause | such as | words and fields, or the reason to pass through |
 | --- | --- | --- |
 {clauses}
+
+### Words that are configured
+
+For an index, `query_pointer` names the place of the words in the search body, and `query_text` what is read in their
+place: a constant, or a template such as `{{q}} in {{category}}`. `{{q}}` are the words that were found, `{{/ext/city}}` is
+a JSON pointer into the body, and any other name a field, for the value that a `term` or `terms` clause asks of it.
+Where a value is missing, the words stay as they were found. A search that has words in this way is reranked though its
+query has none.
+
+### Words in filters
+
+Where the words stand in a `filter` or `constant_score` alone, as those typed in KQL of Dashboards and Kibana do, every
+hit scores the same, and the window would be any hits. With `promote: true` the engine is asked for the same query with
+these words as `should` beside it: the same hits match, with the same total and aggregations, and the window is those
+that match the words best. What the query scores by else is added. Not taken as words: a `match_phrase` that is a
+filter of its own, or one of several on a field, since this is what a filter pill is. Left as it is: a search with
+`collapse`, `explain`, `min_score`, `profile` or `terminate_after`, or with aggregations that read scores.
+
+Without scores of its own to show, such a search has 0 for every hit; reranked, it has the falling scores of any other
+(with `score_policy: keep`, the engine's for the promoted query). Where it is not reranked, it is asked anew as it came.
+
+### Searches in another order
+
+With `sort_override: true` a search that is sorted by a field is reranked as well. Its hits keep their sort values, byte
+for byte, and a score that is null, as it is without `track_scores`; so the values no longer rise or fall down the
+page, and a client that goes on with `search_after` behind the last one sees hits twice or never. Never overridden: an
+order that names `_score`, `_doc` first, `collapse`, `terminate_after`, and searches that run on their own. Where the
+search is not reranked, it is asked anew as it came, in its own order.
 
 ## What the model reads of a hit
 

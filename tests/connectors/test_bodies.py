@@ -1,9 +1,9 @@
 """Search requests in the shapes of public documentation, tests and applications: none is beyond the bridge.
 
-``bodies/searches.ndjson`` has one request a line: its ``name``, the ``source`` of its shape (a repository and the path
-of a file there; words, fields and numbers are this project's own), the ``engine`` whose connector reads it, what is
-sent (``method``, ``path``, and a ``body``, or the ``lines`` of several), and what is ``expected``: the words that are
-read of each search, or the reason for which it is left alone.
+``bodies/searches.ndjson`` has one request a line: its ``name``, the ``source`` of its shape (a page, or a repository
+and the path of a file there; words, fields and numbers are this project's own), the ``engine`` whose connector reads
+it, what is sent (``method``, ``path``, and a ``body``, or the ``lines`` of several), and what is ``expected``: the
+words that are read of each search, or the reason for which it is left alone.
 """
 
 from __future__ import annotations
