@@ -129,9 +129,10 @@ reaches the engine.
 
 ## Where the user's words are found
 
-In the scoring part of the query, and in the URL parameter `q`. What stands in the `must_not` of a `bool` is never read,
-and what stands in its `filter` only with `promote`, see below. Of several texts the longest is taken; equal ones count once, with the fields of all. Operators, quotes,
-wildcards, fields, escapes and boosts are taken out of a query string as the engines read them.
+In the scoring part of the query, and in the URL parameter `q`. What stands in the `must_not` of a `bool` is never
+read, and what stands in its `filter` only with `promote`, see below. Of several texts the longest is taken; equal ones
+count once, with the fields of all. Operators, quotes, wildcards, fields, escapes and boosts are taken out of a query
+string as the engines read them.
 
 Beside or instead of the query, `knn` and `sub_searches` are read alike, and trees of these retrievers: {retrievers}.
 
@@ -145,10 +146,10 @@ words, not in a `filter` either, where the value looks like words, and where the
 ### Words that are configured
 
 For an index, `query_pointer` names the place of the words in the search body, and `query_text` what is read in their
-place: a constant, or a template such as `{{q}} in {{category}}`. `{{q}}` are the words that were found, `{{/ext/city}}` is
-a JSON pointer into the body, and any other name a field, for the value that a `term` or `terms` clause asks of it.
-Where a value is missing, the words stay as they were found. A search that has words in this way is reranked though its
-query has none.
+place: a constant, or a template such as `{{q}} in {{category}}`. `{{q}}` are the words that were found,
+`{{/ext/city}}` is a JSON pointer into the body, and any other name a field, for the value that a `term` or `terms`
+clause asks of it. Where a value is missing, the words stay as they were found. A search that has words in this way is
+reranked though its query has none.
 
 ### Words in filters
 
