@@ -29,6 +29,7 @@ from bridge.upstream import Upstream, own_authorization, tls_context
 from bridge.window_scores import WindowScores
 from connectors.base import Connector, PassThrough, Reason, Reply, Request
 from connectors.elasticsearch import Elasticsearch
+from connectors.nodes import NodeLists
 from connectors.opensearch import OpenSearch
 
 _MAX_INFO_BYTES = MIB
@@ -243,6 +244,7 @@ async def _listening(
         telemetry=telemetry,
         ready=lambda: True,  # everything that can be waited for was waited for before the socket opened
         max_search_body_bytes=config.max_search_body_bytes,
+        nodes=NodeLists(config.published_address) if config.sniffing else None,
     )
     host, port = split_listen(config.listen)
     async with listening(app, host, port, shutdown_timeout_s=config.shutdown_timeout_s) as running:

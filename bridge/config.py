@@ -47,6 +47,17 @@ class Config(BaseModel):
     listen: str = Field(
         "127.0.0.1:9400", description="Address and port that clients connect to; port 0 takes a free one."
     )
+    published_address: str | None = Field(
+        None,
+        description="`HOST:PORT` by which clients reach the bridge, written into the lists of nodes that sniffing "
+        "clients ask for (`/_nodes/http` and its kin), so that they stay on the bridge. Unset: the address that the "
+        "client itself used, by its `Host`.",
+    )
+    sniffing: bool = Field(
+        default=True,
+        description="`false` leaves the engine's own addresses in lists of nodes: clients that sniff then go past the "
+        "bridge.",
+    )
     mode: Literal["on", "off"] = Field("on", description="`off` passes every search through.")
 
     model: Stages = Field(
@@ -254,10 +265,11 @@ class Config(BaseModel):
             check_address(address)
         return value
 
-    @field_validator("listen")
+    @field_validator("listen", "published_address")
     @classmethod
-    def _check_listen(cls, value: str) -> str:
-        split_listen(value)
+    def _check_listen(cls, value: str | None) -> str | None:
+        if value is not None:
+            split_listen(value)
         return value
 
     @field_validator("upstream_ca_file")

@@ -23,6 +23,7 @@ from bridge.upload import chained, read_up_to
 from bridge.upstream import StreamedReply, Upstream
 from connectors.base import Connector, PassThrough, Reason, Reply, Request
 from connectors.explained import with_explanation
+from connectors.nodes import MAX_LIST_BYTES, NodeLists, readdressed
 
 _MAX_EXPLAINED_BYTES = 16 << 20
 """Of a reply that is passed through with its explanation: several times a page of hits that a person reads."""
@@ -54,6 +55,7 @@ class Gateway:
         telemetry: Telemetry,
         status: StatusPages,
         max_search_body_bytes: int,
+        nodes: NodeLists | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._connector = connector
@@ -62,6 +64,7 @@ class Gateway:
         self._telemetry = telemetry
         self._status = status
         self._max_search_body_bytes = max_search_body_bytes
+        self._nodes = nodes
         self._clock = clock
         self._under_way = 0
         self._draining = False
@@ -98,8 +101,17 @@ class Gateway:
             await self._search(client)
         else:
             self._telemetry.request_forwarded()
-            async with self._upstream.stream(head, _body(client)) as reply:
+            await self._forward(client)
+
+    async def _forward(self, client: Client) -> None:
+        asked = self._nodes.asked(client.head) if self._nodes is not None else None
+        if asked is None:
+            async with self._upstream.stream(client.head, _body(client)) as reply:
                 await client.relay(reply)
+            return
+        request, address = asked
+        async with self._upstream.stream(request, _body(client)) as reply:
+            await _readdress(client, reply, address)
 
     async def _search(self, client: Client) -> None:
         try:
@@ -192,9 +204,20 @@ async def _explain(
     read = Reply(reply.status, reply.reason, reply.headers, body)
     explained = with_explanation(read, of_skipped(why, spent_s), _MAX_EXPLAINED_BYTES) if whole else None
     if explained is None:
-        await client.relay(replace(reply, chunks=chained(body, reply.chunks)), *marks)
+        await client.relay(reply, *marks)
     else:
         await client.answer(explained, *marks)
+
+
+async def _readdress(client: Client, reply: StreamedReply, address: str) -> None:
+    """Sends a list of nodes with this address; as it came where it is none."""
+    body, whole = await read_up_to(reply.chunks, MAX_LIST_BYTES)
+    read = Reply(reply.status, reply.reason, reply.headers, body)
+    changed = readdressed(read, address) if whole else None
+    if changed is None:
+        await client.relay(replace(reply, chunks=chained(body, reply.chunks)))
+    else:
+        await client.answer(changed)
 
 
 def _skipped(reason: Reason) -> tuple[str, str]:

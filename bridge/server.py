@@ -18,6 +18,7 @@ from bridge.telemetry import Telemetry
 from bridge.upstream import Upstream
 from bridge.upstream_session import MAX_FIELD_BYTES, MAX_FIELDS, MAX_LINE_BYTES, READ_BUFFER_BYTES
 from connectors.base import Connector
+from connectors.nodes import NodeLists
 
 _CLOSING_S = 0.1
 """For connections whose exchange did not end in time: they are cancelled."""
@@ -47,6 +48,7 @@ def create_app(  # noqa: PLR0913 - the composition root names each part
     telemetry: Telemetry,
     ready: Callable[[], bool],
     max_search_body_bytes: int,
+    nodes: NodeLists | None = None,
 ) -> Gateway:
     """The application: what answers requests, once ``listening`` gives it a socket."""
     return Gateway(
@@ -56,6 +58,7 @@ def create_app(  # noqa: PLR0913 - the composition root names each part
         telemetry=telemetry,
         status=StatusPages(telemetry, ready),
         max_search_body_bytes=max_search_body_bytes,
+        nodes=nodes,
     )
 
 

@@ -428,3 +428,12 @@ def test_a_configuration_does_not_change_and_shows_no_secrets() -> None:
     assert "secret" not in repr(load({"upstream": URL, "upstream_api_key": "secret"}, None, {}))
     with pytest.raises(ValidationError):
         config.window = 5
+
+
+def test_a_published_address_has_a_port() -> None:
+    """Clients that sniff need one; without the setting they are told where they came to."""
+    assert problems({"upstream": URL, "published_address": "bridge"}) == [
+        "--published-address: 'bridge' is not HOST:PORT"
+    ]
+    assert load({"upstream": URL, "published_address": "bridge:80"}, None, {}).published_address == "bridge:80"
+    assert load({"upstream": URL}, None, {}).published_address is None

@@ -10,6 +10,7 @@ from bridge.config import Config
 from bridge.server import Running, create_app, listening
 from bridge.telemetry import Telemetry
 from bridge.upstream import Upstream
+from connectors.nodes import NodeLists
 from tests.doubles.raw_http import Message, RawClient, RawEngine, ask, connected
 from tests.doubles.small_parts import SmallConnector, SmallExchange
 
@@ -59,6 +60,7 @@ async def small_bridge(engine: RawEngine, **settings: object) -> AsyncIterator[S
             telemetry=telemetry,
             ready=lambda: bridge.ready,
             max_search_body_bytes=config.max_search_body_bytes,
+            nodes=NodeLists(config.published_address) if config.sniffing else None,
         )
         async with listening(app, "127.0.0.1", 0, shutdown_timeout_s=config.shutdown_timeout_s) as running:
             bridge = SmallBridge(engine, exchange, telemetry, running)
