@@ -18,7 +18,7 @@ from connectors.query_text import QueryText
 READ = QueryText("quick fox", ("title",))
 NOTHING = Reason.NO_QUERY_TEXT
 RFC_6901: dict[str, Any] = {
-    "foo": ["bar", "baz"], "": 0, "a/b": 1, "c%d": 2, "e^f": 3, "g|h": 4, "i\\j": 5, 'k"l': 6, " ": 7, "m~n": 8,
+    "foo": ["bar", "baz"], "": 0, "a/b": 1, "c%d": 2, "e^f": 3, "g|h": 4, "i\\j": 5, 'k"l': 6, " ": 7, "m~n": 8, "~1": 9,
 }  # fmt: skip
 BODY: dict[str, Any] = {
     "query": {
@@ -36,12 +36,12 @@ BODY: dict[str, Any] = {
     ("pointer", "value"),
     [
         ("", RFC_6901), ("/foo", ["bar", "baz"]), ("/foo/0", "bar"), ("/", 0), ("/a~1b", 1), ("/c%d", 2), ("/e^f", 3),
-        ("/g|h", 4), ("/i\\j", 5), ('/k"l', 6), ("/ ", 7), ("/m~0n", 8),
+        ("/g|h", 4), ("/i\\j", 5), ('/k"l', 6), ("/ ", 7), ("/m~0n", 8), ("/~01", 9),
         ("/foo/2", None), ("/foo/00", None), ("/foo/-", None), ("/foo/bar", None), ("/foo/0/0", None), ("/none", None),
     ],
 )  # fmt: skip
 def test_pointers(pointer: str, value: object) -> None:
-    """The examples of RFC 6901, section 5, and pointers that lead nowhere."""
+    """The examples of RFC 6901, section 5, an escaped tilde before a digit, and pointers that lead nowhere."""
     assert resolved(RFC_6901, pointer) == value
 
 
