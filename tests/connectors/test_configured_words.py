@@ -18,7 +18,8 @@ from connectors.query_text import QueryText
 READ = QueryText("quick fox", ("title",))
 NOTHING = Reason.NO_QUERY_TEXT
 RFC_6901: dict[str, Any] = {
-    "foo": ["bar", "baz"], "": 0, "a/b": 1, "c%d": 2, "e^f": 3, "g|h": 4, "i\\j": 5, 'k"l': 6, " ": 7, "m~n": 8, "~1": 9,
+    "foo": ["bar", "baz"], "": 0, "a/b": 1, "c%d": 2, "e^f": 3, "g|h": 4, "i\\j": 5, 'k"l': 6, " ": 7, "m~n": 8,
+    "~1": 9,
 }  # fmt: skip
 BODY: dict[str, Any] = {
     "query": {
