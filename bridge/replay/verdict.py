@@ -16,6 +16,7 @@ from bridge.replay.summary import NO_HEADER, Summary
 Word = Literal["ready", "look here first", "do not switch"]
 EXIT_STATUS: dict[Word, int] = {"ready": 0, "look here first": 1, "do not switch": 3}
 """2 is left for a command line or file that is broken."""
+_WITHOUT_ORDER = frozenset({"skipped: too-few-hits", "skipped: size-zero"})
 _WORDS: tuple[Word, ...] = ("ready", "look here first", "do not switch")
 
 
@@ -25,7 +26,7 @@ class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     failed_stop: float = 0.0
     """Share of searches that fail through the bridge though the engine answers: more stops."""
     skipped_look: float = 0.5
-    """Share of searches in first-stage order."""
+    """Share in first-stage order, of the searches that have hits to order."""
     internal_look: float = 0.0
     """Share of searches that a mistake of the bridge, or its model, left in first-stage order."""
     p95_ratio_look: float = 3.0
@@ -107,12 +108,13 @@ def _is_a_bridge(summary: Summary, limits: Thresholds) -> Iterator[Check]:
 
 def _skipped(summary: Summary, limits: Thresholds) -> Iterator[Check]:
     skipped = {fate: count for fate, count in summary.fates.items() if fate.startswith("skipped")}
-    share = _share(sum(skipped.values()), summary)
-    reasons = ", ".join(f"{fate.partition(': ')[2]} {count:,}" for fate, count in list(skipped.items())[:3])
+    telling = {fate: count for fate, count in skipped.items() if fate not in _WITHOUT_ORDER}
+    ordered = summary.searches - sum(skipped.values()) + sum(telling.values())
+    share = sum(telling.values()) / ordered if ordered else 0.0
+    reasons = ", ".join(f"{fate.partition(': ')[2]} {count:,}" for fate, count in list(telling.items())[:3])
     word: Word = "look here first" if share > limits.skipped_look else "ready"
-    yield Check(
-        word, f"{share:.1%} of the searches were not reranked ({_most(limits.skipped_look)}) {reasons}".rstrip()
-    )
+    told = f"{share:.1%} of the {ordered:,} searches with hits to order were not reranked"
+    yield Check(word, f"{told} ({_most(limits.skipped_look)}) {reasons}".rstrip())
     own = sum(skipped.get(f"skipped: {reason}", 0) for reason in ("internal", "model-failed"))
     if _share(own, summary) > limits.internal_look:
         yield Check("look here first", f"{own:,} searches were left alone for a mistake of the bridge or its model")

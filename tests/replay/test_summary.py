@@ -143,7 +143,12 @@ def test_a_summary_can_be_read_again() -> None:
         (
             [record(n, answer("ab"), answer("ab", "skipped", "sorted")) for n in range(40)],
             "look here first",
-            "100.0% of the searches were not reranked (at most 50.0%) sorted 40",
+            "100.0% of the 40 searches with hits to order were not reranked (at most 50.0%) sorted 40",
+        ),
+        (
+            [*APPLIED, *(record(n, answer(""), answer("", "skipped", "too-few-hits")) for n in range(50, 150))],
+            "ready",
+            "0.0% of the 40 searches with hits to order",
         ),
         ([*APPLIED, record(90, answer("ab"), answer("ab", "skipped", "internal"))], "look here first", "a mistake"),
         (
