@@ -80,7 +80,7 @@ async def bridging(config: Config, loaded: Models | None = None) -> AsyncIterato
                 yield Bridge(running, engine, {})
             return
         models = loaded or await load_models(config)
-        async with _scoring(config, models, telemetry) as cascades:
+        async with scoring(config, models, telemetry) as cascades:
             exchange = Exchange(
                 connector=engine.connector,
                 upstream=upstream,
@@ -93,7 +93,7 @@ async def bridging(config: Config, loaded: Models | None = None) -> AsyncIterato
 
 
 @asynccontextmanager
-async def _scoring(config: Config, models: Models, telemetry: Telemetry) -> AsyncIterator[Cascades]:
+async def scoring(config: Config, models: Models, telemetry: Telemetry) -> AsyncIterator[Cascades]:
     """Every way to score that the configuration names, over the same models, queues and scores that are kept."""
     cache = ScoreCache(config.score_cache_mib * MIB)
     limits = Limits(config.queue_limit_pairs, config.batch_tokens)

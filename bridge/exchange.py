@@ -231,7 +231,7 @@ class Exchange:
         if page.skip is not None:
             return Scored(page.skip)
         guards = guards_of(search.policy, page.candidates)
-        window = _window(search, page, instruction, guards)
+        window = window_of(search, page, instruction, guards)
         stages = await self._scores.score(window)
         first = stages[0]
         if not first.scored:
@@ -239,7 +239,8 @@ class Exchange:
         return Scored(None, stages, order(page.first_stage_scores, stages, guards), window)
 
 
-def _window(search: SearchPlan, page: HitPage, instruction: str, guards: Guards) -> Window:
+def window_of(search: SearchPlan, page: HitPage, instruction: str, guards: Guards) -> Window:
+    """What is scored of a page."""
     texts = tuple(candidate.text for candidate in page.candidates)
     return Window(
         query_text=search.query_text,
