@@ -124,9 +124,9 @@ class _QueryString:
 
 
 def _without_wildcards(term: str) -> str:
-    """A term's text, with spaces for the wildcards that are not escaped."""
+    """A term's text without the wildcards that are not escaped: what they stand for is a part of the word."""
     parts = re.split(r"(\\.)", term, flags=re.DOTALL)
-    return _unescaped("".join(part if part[:1] == "\\" else _WILDCARDS.sub(" ", part) for part in parts))
+    return _unescaped("".join(part if part[:1] == "\\" else _WILDCARDS.sub("", part) for part in parts))
 
 
 def _unescaped(text: str) -> str:
