@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import socket
 import sys
-from contextlib import AsyncExitStack, ExitStack
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from contextlib import ExitStack
+from typing import Annotated
 
 import typer
 
@@ -32,15 +31,12 @@ from bridge.command_line import (
     run,
     settings_of,
 )
-from bridge.composition import Bridge, bridging, described_scoring, open_direct
+from bridge.composition import Bridge, bridging, described_scoring
 from bridge.config import Config, split_listen
-from bridge.evaluate.client import open_client
+from bridge.evaluate_command import evaluate
 from bridge.replay_command import replay
 from bridge.server import serve as serve_until_stopped
 from bridge.version import __version__
-
-if TYPE_CHECKING:
-    from bridge.evaluate.command import Job
 
 DEMO_LISTEN = "127.0.0.1:9400"
 _NO_ENGINE = "http://localhost"  # the setting is needed, and nobody is asked there
@@ -94,50 +90,6 @@ def check(  # noqa: PLR0913 - one parameter for each option
         settings = settings_of({**flags, "model": model, "device": device, "precision": precision}, config)
         if not run(check_all(settings, Example(index, query), console_for_people())):
             raise typer.Exit(1)
-
-
-@app.command()
-def evaluate(  # noqa: PLR0913 - one parameter for each option
-    dataset: Annotated[Path, typer.Argument(help="Folder in BEIR format: corpus, queries and qrels.")],
-    upstream: Upstream = None,
-    index: Annotated[str | None, typer.Option(help="Index to search; named after the folder by default.")] = None,
-    bridge: Annotated[str | None, typer.Option(help="URL of a running bridge; one is started here by default.")] = None,
-    split: Annotated[str, typer.Option(help="Judgments to use: the name of a file in qrels/.")] = "test",
-    measures: Annotated[
-        list[str] | None, typer.Option(help="Measures, as ir-measures names them, separated by spaces.")
-    ] = None,
-    body: Annotated[Path | None, typer.Option(help="JSON search body with {{query}} where the words go.")] = None,
-    depth: Annotated[int, typer.Option(help="Hits of each search.")] = 100,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the report as JSON, too.")] = None,
-    runs: Annotated[Path | None, typer.Option(help="Folder for both runs in TREC format.")] = None,
-    engine: Engine = None,
-    model: ModelName = None,
-    device: Device = None,
-    precision: Precision = None,
-    window: Window = None,
-    config: ConfigFile = None,
-) -> None:
-    """Search every judged query directly and through the bridge, and compare.
-
-    The bridge that is started here waits for the model as long as it takes, unless score_timeout_s is configured.
-    """
-    with needs("models,evaluate"):
-        from bridge.evaluate import command  # noqa: PLC0415 - needed by this command alone, and slow to import
-
-    with errors_told():
-        flags = {"upstream": upstream, "engine": engine, "window": window, "listen": "127.0.0.1:0"}
-        settings = settings_of({**flags, "model": model, "device": device, "precision": precision}, config)
-        job = command.Job(
-            dataset=dataset,
-            split=split,
-            index=index or dataset.resolve().name.lower(),
-            measures=tuple(name for value in measures or () for name in value.split()),
-            body=body,
-            depth=depth,
-            json_file=json_file,
-            runs=runs,
-        )
-        run(_evaluate(settings, job, bridge))
 
 
 @app.command()
@@ -215,22 +167,6 @@ def explain(  # noqa: PLR0913 - one parameter for each option
             typer.echo(line)
 
 
-async def _evaluate(settings: Config, job: Job, bridge_url: str | None) -> None:
-    from bridge.evaluate import command  # noqa: PLC0415 - as in evaluate
-
-    console = console_for_people()
-    dataset, plan = command.prepare(job)
-    async with AsyncExitStack() as stack:
-        direct = await stack.enter_async_context(open_direct(settings))
-        await command.load_index(direct, dataset, job.index, console)
-        if bridge_url is None:
-            with console.status(f"loading {settings.model_text}"):
-                bridge = await stack.enter_async_context(bridging(patient(settings)))
-            bridge_url = bridge.running.url
-        bridged = await stack.enter_async_context(open_client(bridge_url))
-        command.write_files(job, await command.run(plan, direct, bridged, console))
-
-
 def _free_address(listen: str) -> str:
     """The address, or another port of its host where it is taken."""
     try:
@@ -251,6 +187,7 @@ def _ready_line(settings: Config, bridge: Bridge) -> str:
     )
 
 
+app.command()(evaluate)
 app.command()(replay)
 
 

@@ -44,6 +44,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "bridge.command_line",
     ),
     (
+        "bridge.evaluate_command",
         "bridge.replay_command",
     ),
     ("bridge.cli",),
