@@ -7,19 +7,16 @@ Source: Thakur et al. 2021, "BEIR: A Heterogeneous Benchmark for Zero-shot Evalu
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TypeVar, cast
+from typing import TypeVar
 
 import msgspec
 
 from bridge.errors import DataError
-
-Qrels = Mapping[str, Mapping[str, int]]
-"""Judgments: query id -> document id -> grade, where grades above 0 are relevant."""
+from bridge.evaluate.lines import lines_of
+from bridge.evaluate.qrels import Qrels, read_qrels
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -63,7 +60,7 @@ def read_dataset(folder: Path, split: str = "test") -> Dataset:
     """
     corpus, query_file = _find(folder, "corpus.jsonl"), _find(folder, "queries.jsonl")
     qrels_file = _find(folder, f"qrels/{split}.tsv")
-    judged = _read_qrels(qrels_file)
+    judged = read_qrels(qrels_file)
     queries = {query.id: query.text for query in _unique(query_file, _Query) if query.id in judged}
     if not queries:
         raise DataError(str(qrels_file), f"none of the queries in {query_file.name} is judged here")
@@ -82,9 +79,9 @@ def read_judgments(path: Path) -> tuple[Qrels, dict[str, str]]:
     Raises ``DataError``.
     """
     if path.is_dir():
-        qrels = _read_qrels(_find(path, "qrels/test.tsv"))
+        qrels = read_qrels(_find(path, "qrels/test.tsv"))
         return qrels, {query.id: query.text for query in _unique(_find(path, "queries.jsonl"), _Query)}
-    return _read_qrels(path), {}
+    return read_qrels(path), {}
 
 
 def _count_missing(qrels: Qrels, documents: Collection[str]) -> int:
@@ -108,24 +105,12 @@ def _find(folder: Path, name: str) -> Path:
     return plain if plain.is_file() else packed
 
 
-def _lines(file: Path) -> Iterator[tuple[str, bytes]]:
-    """Place and content of each line that is not blank."""
-    number = 0
-    try:
-        with cast("BinaryIO", gzip.open(file)) if file.suffix == ".gz" else file.open("rb") as lines:
-            for number, line in enumerate(lines, start=1):
-                if not line.isspace():
-                    yield f"{file}:{number}", line
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{file}:{number + 1}", f"can't be read: {error}") from error
-
-
 _Line = TypeVar("_Line", Document, _Query)
 
 
 def _objects(file: Path, kind: type[_Line]) -> Iterator[tuple[str, _Line]]:
     decoder = msgspec.json.Decoder(kind)
-    for place, line in _lines(file):
+    for place, line in lines_of(file):
         try:
             yield place, decoder.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -141,33 +126,3 @@ def _unique(file: Path, kind: type[_Line]) -> Iterator[_Line]:
             raise DataError(place, "the _id is empty")
         seen.add(entry.id)
         yield entry
-
-
-def _read_qrels(file: Path) -> dict[str, dict[str, int]]:
-    qrels: dict[str, dict[str, int]] = {}
-    for index, (place, line) in enumerate(_lines(file)):
-        if index == 0 and line.startswith(b"query"):
-            continue
-        query_id, document_id, grade = _read_judgment(place, line)
-        grades = qrels.setdefault(query_id, {})
-        if document_id in grades:
-            raise DataError(place, f"query {query_id!r} and document {document_id!r} are judged twice")
-        grades[document_id] = grade
-    return qrels
-
-
-def _read_judgment(place: str, line: bytes) -> tuple[str, str, int]:
-    try:
-        columns = line.decode().rstrip("\r\n").split("\t")
-    except UnicodeDecodeError as error:
-        raise DataError(place, str(error)) from error
-    in_trec = line.split()
-    if len(columns) != 3 and len(in_trec) == 4:  # noqa: PLR2004 - TREC's four columns, separated by any white space
-        columns = [in_trec[0].decode(), in_trec[2].decode(), in_trec[3].decode()]
-    if len(columns) != 3:  # noqa: PLR2004 - the three columns of the format
-        raise DataError(place, f"expected query-id, corpus-id and score between tabs, found {len(columns)} columns")
-    query_id, document_id, score = columns
-    try:
-        return query_id, document_id, int(score)
-    except ValueError as error:
-        raise DataError(place, f"the score {score!r} is not a whole number") from error

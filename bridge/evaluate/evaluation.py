@@ -18,10 +18,10 @@ from bridge.errors import ConfigError, DataError, UpstreamError
 from bridge.evaluate.client import SearchClient, SearchReply
 from bridge.evaluate.comparison import Comparison, compare
 from bridge.evaluate.cost import ModelCost, costs
-from bridge.evaluate.dataset import Qrels
 from bridge.evaluate.index import Progress
 from bridge.evaluate.latency import Latencies, percentiles
 from bridge.evaluate.measures import DEFAULT_MEASURES, check_measures, measure
+from bridge.evaluate.qrels import Qrels
 from bridge.evaluate.runs import Run
 from bridge.evaluate.template import BodyTemplate, multi_match
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import ir_measures
 
 from bridge.errors import ConfigError
-from bridge.evaluate.dataset import Qrels
+from bridge.evaluate.qrels import Qrels
 from bridge.evaluate.runs import Run, lines
 
 DEFAULT_MEASURES = ("nDCG@10", "RR@10", "R@100")

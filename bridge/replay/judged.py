@@ -11,8 +11,8 @@ from collections.abc import Mapping
 import msgspec
 
 from bridge.evaluate.comparison import compare
-from bridge.evaluate.dataset import Qrels
 from bridge.evaluate.measures import measure
+from bridge.evaluate.qrels import Qrels
 from bridge.replay.records import Record
 
 MEASURES = ("nDCG@10", "RR@10")

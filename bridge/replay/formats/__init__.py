@@ -20,11 +20,7 @@ FORMATS: tuple[Format, ...] = (
     slow_log.TEXT,
     har.FORMAT,
     msearch.FORMAT,
-    words.BEIR,
-    words.TOPICS,
-    words.TABLE,
-    words.NUMBERED,
-    words.PLAIN,
+    *words.FORMATS,
 )
 """More telling ones first."""
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bridge.evaluate.lines import Head
 from bridge.evaluate.template import BodyTemplate
 from bridge.replay.logged import Entries
 
@@ -51,21 +52,6 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """The beginning of a file, or a folder."""
-
-    path: Path
-    lines: tuple[bytes, ...]
-    """The first lines that are not blank, the last one perhaps cut; none of a folder."""
-    is_folder: bool = False
-
-    @property
-    def first(self) -> bytes:
-        """The first line; empty where there is none."""
-        return self.lines[0] if self.lines else b""
-
-
-@dataclass(frozen=True, slots=True)
 class Format:
     """One form that a log may have."""
 
@@ -73,3 +59,6 @@ class Format:
     """As messages and reports say it."""
     recognises: Callable[[Head], bool]
     read: Callable[[Path, ReadOptions], Log]
+
+
+__all__ = ["Format", "Head", "Log", "Notes", "ReadOptions"]
