@@ -60,11 +60,15 @@ def serve(  # noqa: PLR0913 - one parameter for each option
     precision: Precision = None,
     window: Window = None,
     mode: Annotated[str | None, typer.Option(help="on; or off, which passes every search through.")] = None,
+    capture: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Folder that searches are kept in, to be replayed.")
+    ] = None,
     config: ConfigFile = None,
 ) -> None:
     """Run the bridge until SIGTERM or Ctrl-C."""
     with errors_told():
         flags = {"upstream": upstream, "engine": engine, "listen": listen, "window": window, "mode": mode}
+        flags["capture"] = capture
         settings = settings_of({**flags, "model": model, "device": device, "precision": precision}, config)
         run(serve_until_stopped(bridging(settings), lambda bridge: typer.echo(_ready_line(settings, bridge))))
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import msgspec
 
 from bridge.addresses import parse_address
+from bridge.capture import Capture, CapturingExchange
 from bridge.cascade import Cascade, Cascades, Stage
 from bridge.config import MIB, Config, split_listen
 from bridge.errors import ConfigError, UpstreamError
@@ -237,18 +238,21 @@ class _Off:
 async def _listening(
     config: Config, engine: Engine, exchange: SearchExchange, upstream: Upstream, telemetry: Telemetry
 ) -> AsyncIterator[Running]:
-    app = create_app(
-        connector=engine.connector,
-        exchange=exchange,
-        upstream=upstream,
-        telemetry=telemetry,
-        ready=lambda: True,  # everything that can be waited for was waited for before the socket opened
-        max_search_body_bytes=config.max_search_body_bytes,
-        nodes=NodeLists(config.published_address) if config.sniffing else None,
-    )
-    host, port = split_listen(config.listen)
-    async with listening(app, host, port, shutdown_timeout_s=config.shutdown_timeout_s) as running:
-        yield running
+    async with AsyncExitStack() as stack:
+        if config.capture is not None:
+            capture = Capture(config.capture, config.capture_share, config.capture_max_mib * MIB)
+            exchange = CapturingExchange(exchange, stack.enter_context(capture))
+        app = create_app(
+            connector=engine.connector,
+            exchange=exchange,
+            upstream=upstream,
+            telemetry=telemetry,
+            ready=lambda: True,  # everything that can be waited for was waited for before the socket opened
+            max_search_body_bytes=config.max_search_body_bytes,
+            nodes=NodeLists(config.published_address) if config.sniffing else None,
+        )
+        host, port = split_listen(config.listen)
+        yield await stack.enter_async_context(listening(app, host, port, shutdown_timeout_s=config.shutdown_timeout_s))
 
 
 def _json_object(reply: Reply) -> dict[str, object]:

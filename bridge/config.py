@@ -245,6 +245,15 @@ class Config(BaseModel):
     max_text_chars: int = Field(
         20_000, ge=1, description="Characters of one hit's text that are kept: what an 8K-token model can read of it."
     )
+    capture: Path | None = Field(
+        None,
+        description="Folder that searches are kept in as clients send them, to be replayed: bodies and paths, no "
+        "header fields; readable by its owner alone. Works with `mode: off` too. Unset: none is kept.",
+    )
+    capture_share: float = Field(1.0, gt=0.0, le=1.0, description="Share of the searches that `capture` keeps.")
+    capture_max_mib: int = Field(
+        256, ge=1, description="Size of the `capture` folder in MiB, compressed; the oldest searches go first."
+    )
     shutdown_timeout_s: float = Field(
         30.0, ge=0, description="Seconds that exchanges under way have to end after a stop signal."
     )
@@ -370,6 +379,7 @@ def _matches(pattern: str, indices: tuple[str, ...]) -> bool:
 
 
 def check_address(address: str) -> None:
+    """Raises ``ValueError``, which quotes no credentials, where it is none of an engine or a bridge."""
     shown = _CREDENTIALS.sub(r"\1...@", address)
     try:
         parts = urlsplit(address)

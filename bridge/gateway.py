@@ -204,7 +204,7 @@ async def _explain(
     read = Reply(reply.status, reply.reason, reply.headers, body)
     explained = with_explanation(read, of_skipped(why, spent_s), _MAX_EXPLAINED_BYTES) if whole else None
     if explained is None:
-        await client.relay(reply, *marks)
+        await client.relay(replace(reply, chunks=chained(body, reply.chunks)), *marks)
     else:
         await client.answer(explained, *marks)
 

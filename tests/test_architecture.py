@@ -28,7 +28,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("bridge.explanation",),
     ("bridge.stopwatch",),
     ("bridge.scorer", "bridge.upstream_session", "bridge.upload", "bridge.exact_response"),
-    ("bridge.upstream", "bridge.client", "bridge.engine_answers"),
+    ("bridge.upstream", "bridge.client", "bridge.engine_answers", "bridge.capture"),
     ("bridge.exchange",),
     ("bridge.status", "bridge.evaluate", "bridge.replay", "bridge.demo"),
     ("bridge.gateway",),

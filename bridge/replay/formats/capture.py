@@ -7,26 +7,14 @@ from pathlib import Path
 
 import msgspec
 
+from bridge.capture import PATTERN, Captured
 from bridge.replay.formats.base import Format, Head, Log, Notes, ReadOptions
 from bridge.replay.formats.lines import lines_of, read_head
 from bridge.replay.formats.strip import without
 from bridge.replay.logged import Broken, LoggedSearch
 
 NAME = "capture of a bridge"
-MARK = "rerank_bridge_capture"
-PATTERN = "searches-*.ndjson.gz"
-
-
-class Captured(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One search as a client sent it, without its header fields."""
-
-    rerank_bridge_capture: int
-    """The version of the format: 1."""
-    at_s: float
-    method: str
-    target: str
-    body: str
-    content_type: str = "application/json"
+_MARK = b"rerank_bridge_capture"
 
 
 _DECODER = msgspec.json.Decoder(Captured)
@@ -36,7 +24,7 @@ def _recognises(head: Head) -> bool:
     if head.is_folder:
         file = next(iter(sorted(head.path.glob(PATTERN))), None)
         return file is not None and _recognises(read_head(file))
-    return MARK.encode() in head.first
+    return _MARK in head.first
 
 
 def _read(path: Path, options: ReadOptions) -> Log:
