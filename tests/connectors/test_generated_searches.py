@@ -21,7 +21,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from connectors.base import PassThrough, Policy, Reply, Request
+from connectors.base import PassThrough, Policy, Reason, Reply, Request
 from tests.connectors.generated import searches
 from tests.connectors.small_engine import OK, SmallEngine, Widened, alike, content, widened
 
@@ -54,6 +54,10 @@ def test_generated_searches(
         outcomes[f"passed through: {wide.reason}"] += 1
         return
     direct = each_engine.send(search)
+    if wide.page.skip is Reason.ENGINE_ERROR:  # a nested query within one of the same path is a 5xx of Elasticsearch's
+        outcomes["passed through: 5xx"] += 1
+        assert wide.splice(None).status == direct.status
+        return
     assert direct.status == OK, direct.body
     if b'"profile"' in search.body:  # times
         return
