@@ -94,11 +94,12 @@ def members(buffer: bytes) -> dict[str, Member]:
 
 def values_of(buffer: bytes) -> Mapping[str, bytes]:
     """The values of an object's members. Raises ``RawJsonError`` as ``members`` does, and takes a part of its time."""
-    content, buffer = _read(_OBJECT, buffer)
+    content, read = _read(_OBJECT, buffer)
     values = {key: bytes(raw) for key, raw in content.items()}
     # Written without a space or an escape, each member takes its key, its value and four signs. Shorter it can't be, so
     # that a text of this length has no key twice.
-    if 1 + sum([len(key) + len(value) + 4 for key, value in values.items()]) == len(buffer):
+    is_exact = 1 + sum([len(key) + len(value) + 4 for key, value in values.items()]) == len(buffer)
+    if is_exact and read is buffer:  # else halves of surrogate pairs were written otherwise, to be read at all
         return values
     return {key: member.value.of(buffer) for key, member in members(buffer).items()}
 

@@ -121,6 +121,14 @@ def test_members_agree_with_the_standard_library(case: tuple[dict[str, Any], byt
     assert {key: member.value.of(text) for key, member in found.items()} == values_of(text)
 
 
+@pytest.mark.parametrize("value", [rb'"\ud83d"', rb'["\ude00 x",1]', rb'{"\ud83d":1}'])
+def test_halves_of_surrogate_pairs_are_kept(value: bytes) -> None:
+    """What JSON readers refuse and engines keep is read, and its bytes are those that came."""
+    text = b'{"a":%s}' % value
+    assert values_of(text) == {"a": value} == {"a": members(text)["a"].value.of(text)}
+    assert elements(b"[%s]" % value)[0].of(b"[%s]" % value) == value
+
+
 @given(written(st.lists(VALUES, max_size=5)))
 def test_elements_agree_with_the_standard_library(case: tuple[list[Any], bytes]) -> None:
     """The places of an array's elements hold exactly its values, in order."""
