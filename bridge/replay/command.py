@@ -27,6 +27,7 @@ from bridge.replay.judged import JudgedPages
 from bridge.replay.logged import Broken, LoggedSearch
 from bridge.replay.pacing import AsLogged, AtRate, Schedule, closed_loop
 from bridge.replay.records import Run, RunFolder, read_broken, read_records, read_run
+from bridge.replay.report_html import write_html
 from bridge.replay.report_text import lines, show
 from bridge.replay.runner import Entry, Plan, Progress, Replay, System
 from bridge.replay.saved import SavedRun
@@ -203,6 +204,8 @@ def _write(job: Job, folder: Path, summary: Summary, verdict: Verdict) -> None:
     report = {"summary": summary, "verdict": verdict}
     if job.json_file is not None:
         _write_bytes(job.json_file, msgspec.json.format(msgspec.json.encode(report)) + b"\n")
+    if job.html_file is not None:
+        write_html(summary, verdict, job.html_file)
     if job.runs is not None:
         write_trec_runs(job.runs, folder, summary)
 

@@ -75,6 +75,8 @@ class Changes(msgspec.Struct, frozen=True):
     """Places that a hit rose (negative: fell) -> how many hits."""
     other_totals: int
     """Searches for which the systems tell other totals of hits: something else than order changed."""
+    similarities: tuple[tuple[int, int], ...] = ()
+    """Rank-biased overlap of a search's two pages in tenths, rounded down; 10 is the same page -> searches."""
 
 
 class ChangedQuery(msgspec.Struct, frozen=True):
@@ -259,6 +261,7 @@ class _Changes:
         self._means = {name: Mean() for name in ("overlap", "rank_biased_overlap", "kendall_tau", "newcomers")}
         self._moves: Counter[int] = Counter()
         self._from: Counter[int] = Counter()
+        self._similarities: Counter[int] = Counter()
 
     def add(self, first: Answer, last: Answer, weight: int) -> float:
         """The rank-biased overlap of both pages."""
@@ -282,6 +285,7 @@ class _Changes:
             self._moves[move] += weight
         for rank in _depths(last, new):
             self._from[rank] += weight
+        self._similarities[10 if before == after else min(int(similarity * 10), 9)] += weight
         return 1.0 if before == after else similarity
 
     def summary(self) -> Changes:
@@ -294,6 +298,7 @@ class _Changes:
             other_totals=counts["other_totals"],
             newcomers_from=bars(self._from),
             moves=bars(self._moves),
+            similarities=bars(self._similarities),
             **{name: mean.value for name, mean in self._means.items()},
         )
 

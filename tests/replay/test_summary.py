@@ -72,6 +72,7 @@ def test_what_users_would_see() -> None:
     assert changes.moves == ((-1, 6), (0, 3))
     assert changes.overlap == pytest.approx((1 + 3 * 2 / 3) / 4)
     assert changes.kendall_tau == 1.0
+    assert changes.similarities == ((5, 3), (10, 1))
 
 
 def test_the_most_changed_queries_come_first_with_both_pages() -> None:
