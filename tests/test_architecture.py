@@ -41,10 +41,12 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "bridge.reference",
         "bridge.rerank_command",
         "bridge.explain_command",
+        "bridge.sweep_command",
         "bridge.command_line",
     ),
     (
         "bridge.evaluate_command",
+        "bridge.judge_command",
         "bridge.replay_command",
     ),
     ("bridge.cli",),
