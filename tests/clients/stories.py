@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping
 from typing import Any
-
-from bridge.composition import Bridge, bridging
-from bridge.config_sources import load
 
 COUNT = 60
 SUBJECTS = ("cats that sleep", "dogs that run", "boats on a lake", "trains in the snow", "bread from the oven")
@@ -59,11 +55,3 @@ def _rest(reply: Mapping[str, Any]) -> dict[str, Any]:
 
 def _sources(reply: Mapping[str, Any]) -> dict[str, Any]:
     return {hit["_id"]: hit["_source"] for hit in reply["hits"]["hits"]}
-
-
-@asynccontextmanager
-async def bridge_to(url: str, **settings: object) -> AsyncIterator[Bridge]:
-    """A whole bridge with the embedded model, and time enough for it."""
-    flags = {"upstream": url, "listen": "127.0.0.1:0", "score_timeout_s": 60, **settings}
-    async with bridging(load(flags, None, {})) as bridge:
-        yield bridge

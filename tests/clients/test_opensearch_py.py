@@ -18,6 +18,7 @@ from opensearchpy import (
 )
 
 from bridge.demo.ports import HOST
+from tests.clients.bridges import bridge_to
 from tests.clients.stories import (
     APPLIED,
     COUNT,
@@ -25,7 +26,6 @@ from tests.clients.stories import (
     WORDS,
     actions,
     body,
-    bridge_to,
     ids,
     is_about_cats,
     outcome,
