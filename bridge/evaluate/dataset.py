@@ -15,7 +15,8 @@ from typing import TypeVar
 import msgspec
 
 from bridge.errors import DataError
-from bridge.evaluate.lines import lines_of
+from bridge.evaluate.formats.known import format_of
+from bridge.evaluate.lines import lines_of, read_head
 from bridge.evaluate.qrels import Qrels, read_qrels
 
 
@@ -72,16 +73,20 @@ def read_dataset(folder: Path, split: str = "test") -> Dataset:
     return Dataset(corpus, len(documents), queries, qrels, notes)
 
 
-def read_judgments(path: Path) -> tuple[Qrels, dict[str, str]]:
-    """Judgments and the words of their queries, from a folder in BEIR format or a file of judgments alone.
+def read_judgments(path: Path) -> tuple[Qrels, Mapping[str, str]]:
+    """Judgments and the words of their queries, as far as they are known.
 
-    A file has the columns of BEIR, or the four of TREC (query, iteration, document, grade), and no words.
-    Raises ``DataError``.
+    From a folder in BEIR format, or a file: with the columns of BEIR, or the four of TREC (query, iteration, document,
+    grade), or in any form of ``bridge.evaluate.formats``. Raises ``DataError``.
     """
     if path.is_dir():
         qrels = read_qrels(_find(path, "qrels/test.tsv"))
         return qrels, {query.id: query.text for query in _unique(_find(path, "queries.jsonl"), _Query)}
-    return read_qrels(path), {}
+    known = format_of(read_head(path))
+    if known is None:
+        return read_qrels(path), {}
+    judged = known.read(path)
+    return judged.qrels, judged.queries
 
 
 def _count_missing(qrels: Qrels, documents: Collection[str]) -> int:

@@ -60,6 +60,18 @@ def read_head(path: Path) -> Head:
     return Head(path, tuple(line for line in content.splitlines() if line.strip()))
 
 
+def read_whole(path: Path, max_bytes: int) -> bytes:
+    """All of a file. Raises ``DataError`` where it can't be read, or has more than ``max_bytes``."""
+    try:
+        with _opened(path) as file:
+            content = file.read(max_bytes + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(str(path), f"can't be read: {error}") from error
+    if len(content) > max_bytes:
+        raise DataError(str(path), f"has more than {max_bytes:,} bytes")
+    return content
+
+
 def _opened(path: Path) -> BinaryIO:
     with path.open("rb") as file:
         is_packed = file.read(2) == _GZIP
