@@ -22,7 +22,6 @@ from bridge.evaluate.sweep import Measured, Sweep
 SCHEMA = 1
 _PLOT_COLUMNS, _PLOT_ROWS = 60, 14
 _DOMINATED, _ON_FRONT, _ENGINE, _CHOSEN = ".", "o", "E", "X"
-_ENGINE_ALONE = "the engine alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,34 +165,34 @@ def _table(*columns: str) -> Table:
 
 
 def _grids(sweep: Sweep) -> Iterator[tuple[str, Table]]:
-    """For each model its means, a row for each window and a column for each blend."""
+    """For each model its means, a row for each blend and a column for each window."""
     grid = sweep.plan.grid
     by_configuration = {one.configuration: one for one in sweep.measured}
     for model in grid.models:
-        table = _table("window", "ms", *("as configured" if blend is None else f"{blend:g}" for blend in grid.blends))
-        for window in grid.windows:
-            row = [by_configuration[Configuration(model, window, blend)] for blend in grid.blends]
-            table.add_row(str(window), _ms(row[0].score_ms), *(f"{_mean(one.values):.4f}" for one in row))
-        blends = "" if grid.blends == (None,) else ", by blend (1: the model alone)"
-        yield f"{sweep.plan.measure} of {model}{blends}; the engine alone has {_mean(sweep.engine):.4f}", table
+        table = _table("window", *map(str, grid.windows))
+        for blend in grid.blends:
+            row = [by_configuration[Configuration(model, window, blend)] for window in grid.windows]
+            table.add_row("mean" if blend is None else f"blend {blend:g}", *(f"{_mean(one.values):.4f}" for one in row))
+        table.add_row("ms", *(_ms(one.score_ms) for one in row))
+        yield f"{sweep.plan.measure} of {model}", table
 
 
 def _front(sweep: Sweep, choice: Choice) -> Table:
     table = _table("model", "window", "blend", "mean", "to engine", "95% interval", "ms", "")
     table.columns[0].justify, table.columns[0].no_wrap, table.columns[0].overflow = "left", False, "fold"
-    for row in sorted({*choice.front, choice.chosen}, key=lambda row: choice.points[row]):
+    for row in sorted({0, *choice.front, choice.chosen}, key=lambda row: choice.points[row]):
         measured, point = _row(sweep, row), choice.points[row]
-        model, window, blend = measured.configuration if measured is not None else (_ENGINE_ALONE, 0, None)
+        model, window, blend = measured.configuration if measured is not None else ("engine", 0, None)
         low, high = choice.intervals[row]
         table.add_row(
-            model,
+            ",".join(part.rpartition("/")[2] for part in model.split(",")),
             str(window or "-"),
             "-" if blend is None else f"{blend:g}",
             f"{point.quality:.4f}",
-            f"{point.quality - choice.points[0].quality:+.4f}",
+            f"{point.quality - choice.points[0].quality:+.4f}" if row else "-",
             f"{low:+.4f} to {high:+.4f}" if row else "-",
             _ms(point.cost),
-            "use" if row == choice.chosen else "",
+            ", ".join(word for word, place in (("best", choice.best), ("use", choice.chosen)) if place == row),
         )
     return table
 
@@ -219,7 +218,7 @@ def plotted(sweep: Sweep, choice: Choice) -> list[str]:
         *lines,
         f"{'':>8} +{'-' * _PLOT_COLUMNS}",
         f"{'':>10}{axis}",
-        f"{_ENGINE} {_ENGINE_ALONE}   {_ON_FRONT} no other is better for less   {_DOMINATED} others   {_CHOSEN} use",
+        f"{_ENGINE} the engine alone   {_ON_FRONT} no other is better for less   {_DOMINATED} others   {_CHOSEN} use",
     ]
 
 
@@ -240,4 +239,4 @@ def _mean(values: Mapping[str, float]) -> float:
 
 
 def _ms(value: float) -> str:
-    return f"{value:.1f}"
+    return f"{value:.1f}" if value < 100 else f"{value:,.0f}"  # noqa: PLR2004 - no more digits than were measured
