@@ -15,6 +15,7 @@ from bridge.replay.report_view import UNKNOWN, drawn
 from bridge.replay.summary import ChangedQuery, Summary
 
 _PASSAGE_CHARS = 320
+_QUERY_CHARS = 300
 _Key = tuple[str, str]
 """Index and id of a hit."""
 
@@ -59,7 +60,7 @@ def _query(changed: ChangedQuery) -> Query:
     names = _names([*before, *after])
     return Query(
         changed.number,
-        changed.query_text,
+        shortened(changed.query_text, _QUERY_CHARS),
         changed.place,
         changed.target,
         changed.weight,

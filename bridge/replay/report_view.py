@@ -20,6 +20,7 @@ from connectors.reasons import SENTENCES
 
 UNKNOWN = "\N{EN DASH}"
 _MAX_BARS = 24
+_MAX_ERRORS = 20
 _SYSTEM = "system "
 """Begins the settings that say where a system is."""
 _PARTS: Mapping[str, str] = {
@@ -102,12 +103,20 @@ def fates(summary: Summary) -> Sequence[Share]:
 
 
 def errors(summary: Summary) -> Sequence[Share]:
-    """Why searches were not answered, by system."""
+    """Why searches were not answered, by system; the rarest of many kinds in one row."""
     return [
         _share(f"{system.name}: {error}", count, summary.searches, "failed")
         for system in summary.systems
-        for error, count in system.errors.items()
+        for error, count in _most(system.errors)
     ]
+
+
+def _most(counted: Mapping[str, int]) -> Iterator[tuple[str, int]]:
+    rows = list(counted.items())
+    yield from rows[:_MAX_ERRORS]
+    rest = rows[_MAX_ERRORS:]
+    if rest:
+        yield f"{len(rest):,} other errors", sum(count for _, count in rest)
 
 
 def _share(name: str, count: int, whole: int, kind: str, says: Sequence[tuple[str, bool]] = ()) -> Share:

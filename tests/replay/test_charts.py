@@ -74,6 +74,7 @@ def test_a_curve_without_points() -> None:
     svg = parsed(lines(HEADING, axis, axis, [Curve("some", [(0, 0), (1, 1)]), Curve("none", [])]))
     assert "none" in texts(svg)
     assert len(of_class(svg, "mark")) == 4
+    assert len(of_class(svg, "line")) == 3
 
 
 def test_shares_and_intervals() -> None:

@@ -66,8 +66,9 @@ def log(tmp_path: Path) -> Path:
 
 
 async def test_a_log_is_replayed_and_reported(tmp_path: Path, log: Path) -> None:
-    """Tables for people, JSON and TREC runs for programs, and all of them say the same."""
-    job = Job(log, ReadOptions(index="shop"), json_file=tmp_path / "out.json", runs=tmp_path / "runs")
+    """Tables and a page for people, JSON and TREC runs for programs, and all of them say the same."""
+    written_to = Job(log, ReadOptions(index="shop"), json_file=tmp_path / "out.json", runs=tmp_path / "runs")
+    job = replace(written_to, html_file=tmp_path / "out.html")
     async with RawEngine(http(page("abc"))) as direct, RawEngine(by_words) as bridged:
         outcome, printed = await replayed(job, system(direct), system(bridged, "bridged"))
     assert direct.request.start == b"POST /shop/_search HTTP/1.1"
@@ -78,6 +79,7 @@ async def test_a_log_is_replayed_and_reported(tmp_path: Path, log: Path) -> None
     assert written["summary"]["version"] == 1
     assert written["verdict"]["word"] == outcome.verdict.word == "ready"
     assert "verdict: ready" in printed
+    assert "<title>ready: replay of " in (tmp_path / "out.html").read_text(encoding="utf-8")
     assert "Title x" in printed
     assert "no engine accepts them back (40 searches)" in printed
     runs = (tmp_path / "runs" / "bridged.run").read_text().splitlines()

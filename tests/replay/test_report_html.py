@@ -326,6 +326,20 @@ def test_more_than_two_systems_have_a_curve_each() -> None:
     assert {"direct", "small model", "large model"} <= {text.text for text in latency.all("text")}
 
 
+def test_much_of_one_kind_does_not_fill_the_page() -> None:
+    """Errors that all differ are told together but for the most frequent; a query as long as a page has an end."""
+    failed = [
+        record((), (), answers=(Answer(200, 1.0, 1.0), Answer(500, 1.0, 1.0, error=f"error {n}")), number=n)
+        for n in range(30)
+    ]
+    long = record((hit("a"), hit("b")), (hit("b"), hit("a")), query_text="long words " * 500, number=99)
+    told = report(summarise(RUN, [*failed, long], ()))
+    fates = rows(told.one("section", id="fates"))
+    assert ["bridged: 10 other errors", "10"] in [row[:2] for row in fates]
+    assert len(fates) == 2 + 2 + 21
+    assert len(plain(told.one("details", id="q99").one("summary"))) < 400
+
+
 def test_the_file(tmp_path: Path) -> None:
     """It is UTF-8, small, and written even where a name of the log is no text; a folder that is not there is told."""
     summary = whole_summary()
