@@ -35,13 +35,18 @@ class _Kept(NamedTuple):
 
 
 class EngineAnswers:
-    """Asks the engine, and keeps what it says for a while; the least recently used go first."""
+    """Asks the engine, and keeps what it says for a while; the least recently used go first.
+
+    Searches that want the same answer at the same moment wait for one, so that the engine is asked once when one ends
+    to hold.
+    """
 
     def __init__(self, upstream: Sender, clock: Callable[[], float]) -> None:
         self._upstream = upstream
         self._clock = clock
         self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
         self._kept_bytes = 0
+        self._asked: dict[bytes, asyncio.Task[Reply | None]] = {}
 
     async def of(self, questions: Sequence[Question]) -> dict[Question, Reply | None]:
         """The answer to each; None where the engine gave none, which the search itself will tell."""
@@ -54,6 +59,15 @@ class EngineAnswers:
         if kept is not None and self._clock() < kept.until:
             self._kept.move_to_end(key)
             return kept.reply
+        if question.holds_s <= 0:
+            return await self._ask(question, key)
+        asked = self._asked.get(key)
+        if asked is None:
+            asked = self._asked[key] = asyncio.create_task(self._ask(question, key))
+            asked.add_done_callback(lambda _: self._asked.pop(key))
+        return await asyncio.shield(asked)  # for others, where this client leaves
+
+    async def _ask(self, question: Question, key: bytes) -> Reply | None:
         try:
             reply = await self._upstream.send(question.request, limit_bytes=MAX_ANSWER_BYTES)
         except (UpstreamError, ReplyTooLargeError):
