@@ -43,13 +43,22 @@ class Asker:
 
     def ask(self, target: str) -> Mapping[str, object] | Question | None:
         """The object that ``GET target`` is answered; None where it is another answer, or none at all."""
-        question = Question(Request("GET", target, _identity(self.request.headers)), HOLDS_S)
-        return read(self.answers[question]) if question in self.answers else question
+        answer = self._answer(target)
+        return answer if isinstance(answer, Question) else read(answer)
 
     def ask_indices(self, api: str) -> Mapping[str, object] | Question | None:
         """The same for an API of the indices; None as well where it can't be asked for them."""
+        answer = self.answer_of_indices(api)
+        return answer if isinstance(answer, Question) else read(answer)
+
+    def answer_of_indices(self, api: str) -> Reply | Question | None:
+        """The same, unread: for answers that are read once and not for each search."""
         path = path_of(self.indices, api, self.parameters)
-        return self.ask(path) if path is not None else None
+        return self._answer(path) if path is not None else None
+
+    def _answer(self, target: str) -> Reply | Question | None:
+        question = Question(Request("GET", target, _identity(self.request.headers)), HOLDS_S)
+        return self.answers.get(question, question)
 
 
 def path_of(indices: tuple[str, ...], api: str, parameters: Mapping[str, str]) -> str | None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
-from connectors._mapping import holds_text, mapped_text
-from connectors._questions import Asker
+from connectors._mapping import MappedText, holds_text, mapped_text
+from connectors._questions import Asker, read
 from connectors._wildcard import is_pattern
-from connectors.base import Policy, Question, TextField
+from connectors.base import Policy, Question, Reply, TextField
+
+_REMEMBERED = 64
+"""Mappings: those of the indices that are searched by names that the query does not give."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +38,10 @@ def texts_of(asker: Asker, policy: Policy, named: Sequence[str]) -> Texts | Ques
     as_named = Texts(tuple(TextField(name) for name in named))
     if not all(map(is_pattern, named)):
         return as_named
-    mapping = asker.ask_indices("_mapping")
-    if isinstance(mapping, Question):
-        return mapping
-    found = mapped_text(mapping, named) if mapping is not None else None
+    answer = asker.answer_of_indices("_mapping")
+    if isinstance(answer, Question):
+        return answer
+    found = _mapped(answer, tuple(named))
     if found is None:
         return as_named
     return Texts(tuple(TextField(name) for name in found.names), is_mapped=True, stored=found.stored)
@@ -45,8 +49,22 @@ def texts_of(asker: Asker, policy: Policy, named: Sequence[str]) -> Texts | Ques
 
 def are_texts(asker: Asker, named: Sequence[str]) -> bool | Question:
     """Whether the mapping says that one of these fields holds text; False where it can't be had."""
-    mapping = asker.ask_indices("_mapping")
-    return mapping if isinstance(mapping, Question) else mapping is not None and holds_text(mapping, named)
+    answer = asker.answer_of_indices("_mapping")
+    return answer if isinstance(answer, Question) else _holds(answer, tuple(named))
+
+
+# Remembered, since they are functions of the answer alone: to read a mapping of 3,000 fields takes 18 ms, which each
+# search of a minute would spend.
+@lru_cache(maxsize=_REMEMBERED)
+def _mapped(answer: Reply | None, named: tuple[str, ...]) -> MappedText | None:
+    mapping = read(answer)
+    return mapped_text(mapping, named) if mapping is not None else None
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _holds(answer: Reply | None, named: tuple[str, ...]) -> bool:
+    mapping = read(answer)
+    return mapping is not None and holds_text(mapping, named)
 
 
 def renamed(texts: Texts, renames: Sequence[tuple[str, str]]) -> Texts:
