@@ -70,6 +70,7 @@ def main(engine_url: str, bridge_url: str, dead_url: str) -> None:
         "at start": known(bridge_url, sniff_on_start=True),
         "on failure": known(dead_url, bridge_url, sniff_on_connection_fail=True),
     }
+    client_of(engine_url)[0].indices.delete(index=f"{INDEX}*")
     json.dump(answers, sys.stdout)
 
 

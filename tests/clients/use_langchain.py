@@ -1,4 +1,4 @@
-"""LangChain's Elasticsearch integration at work. Run with its overlay on PYTHONPATH: addresses in, findings out, as JSON.
+"""LangChain's Elasticsearch integration at work. Run with its overlay on PYTHONPATH: addresses in, findings out.
 
 The arguments are the addresses of the engine and of the bridge. The answer is, for each, what each way to search found:
 documents, scores, and what the replies said of reranking. The stories are written through the bridge.
@@ -88,6 +88,7 @@ def main(engine_url: str, bridge_url: str) -> None:
     for name in ("bm25", "hybrid"):
         written[name].add_texts([one["text"] for one in texts], [{"number": one["number"]} for one in texts])
     answers = {"direct": found(engine_url), "bridged": found(bridge_url), "async": asyncio.run(found_async(bridge_url))}
+    elasticsearch.Elasticsearch(engine_url).indices.delete(index=[BM25, HYBRID])
     json.dump(answers, sys.stdout)
 
 
