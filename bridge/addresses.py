@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from yarl import URL
+
+_MAX_PORT = 65_535
+_CREDENTIALS = re.compile(r"^(\w+://)?.*@", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,31 @@ def parse_address(text: str) -> Address:
         path_prefix=parts.path.rstrip("/"),
         authorization=basic(credentials) if parts.username else None,
     )
+
+
+def check_address(address: str) -> None:
+    """Raises ``ValueError``, which quotes no credentials, where it is none of an engine or a bridge."""
+    shown = _CREDENTIALS.sub(r"\1...@", address)
+    try:
+        parts = urlsplit(address)
+        port = parts.port  # raises where it is none
+    except ValueError:  # whose text would quote what may be a password
+        port = 0
+    if port == 0 or "@" in parts.path:
+        hint = "; in a password, / is written %2F, # %23 and ? %3F" if shown != address else ""
+        raise ValueError(f"{shown!r} has no host and port that can be read{hint}")
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(f"{shown!r} is not an http:// or https:// address")
+    if parts.query or parts.fragment:
+        raise ValueError(f"{shown!r} must not carry a query string or fragment")
+
+
+def split_listen(value: str) -> tuple[str, int]:
+    """Host and port of ``HOST:PORT``. Raises ``ValueError`` where it is neither."""
+    host, separator, port = value.rpartition(":")
+    if not separator or not host or not port.isdecimal() or int(port) > _MAX_PORT:
+        raise ValueError(f"{value!r} is not HOST:PORT")
+    return host.strip("[]"), int(port)
 
 
 def basic(credentials: str) -> str:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import msgspec
 
-from bridge.addresses import parse_address
+from bridge.addresses import parse_address, split_listen
 from bridge.capture import Capture, CapturingExchange
 from bridge.cascade import Cascade, Cascades, Stage
-from bridge.config import MIB, Config, split_listen
+from bridge.config import MIB, Config
 from bridge.errors import ConfigError, UpstreamError
 from bridge.evaluate.client import SearchClient, open_client
 from bridge.exchange import Exchange

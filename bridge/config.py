@@ -5,14 +5,13 @@ The descriptions are the documentation: ``docs/configuration.md`` is made from t
 
 from __future__ import annotations
 
-import re
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from bridge.addresses import check_address, split_listen
 from bridge.index_config import (
     IndexConfig,
     Instruction,
@@ -26,8 +25,6 @@ from bridge.index_config import (
 from connectors.base import KeepTop, LongDocuments, Policy, RescorePolicy, ScorePolicy, TextField
 
 MIB = 1024 * 1024
-_MAX_PORT = 65_535
-_CREDENTIALS = re.compile(r"^(\w+://)?.*@", re.DOTALL)
 
 
 class Config(BaseModel):
@@ -376,28 +373,3 @@ def _matches(pattern: str, indices: tuple[str, ...]) -> bool:
     """Whether a pattern is meant by any name that is searched; a search of everything goes by ``_all``."""
     names = ["_all" if name == "*" else name for name in indices if not name.startswith("-")]
     return any(fnmatchcase(name, pattern) for name in names or ("_all",))
-
-
-def check_address(address: str) -> None:
-    """Raises ``ValueError``, which quotes no credentials, where it is none of an engine or a bridge."""
-    shown = _CREDENTIALS.sub(r"\1...@", address)
-    try:
-        parts = urlsplit(address)
-        port = parts.port  # raises where it is none
-    except ValueError:  # whose text would quote what may be a password
-        port = 0
-    if port == 0 or "@" in parts.path:
-        hint = "; in a password, / is written %2F, # %23 and ? %3F" if shown != address else ""
-        raise ValueError(f"{shown!r} has no host and port that can be read{hint}")
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError(f"{shown!r} is not an http:// or https:// address")
-    if parts.query or parts.fragment:
-        raise ValueError(f"{shown!r} must not carry a query string or fragment")
-
-
-def split_listen(value: str) -> tuple[str, int]:
-    """Host and port of ``HOST:PORT``. Raises ``ValueError`` where it is neither."""
-    host, separator, port = value.rpartition(":")
-    if not separator or not host or not port.isdecimal() or int(port) > _MAX_PORT:
-        raise ValueError(f"{value!r} is not HOST:PORT")
-    return host.strip("[]"), int(port)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from bridge.addresses import Address, parse_address
+from bridge.addresses import Address, check_address, parse_address
 from bridge.command_line import (
     ConfigFile,
     Device,
@@ -28,7 +28,7 @@ from bridge.command_line import (
     settings_of,
 )
 from bridge.composition import bridging
-from bridge.config import Config, check_address
+from bridge.config import Config
 from bridge.errors import ConfigError
 from bridge.upstream import own_authorization, tls_context
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from bridge.config import Config, split_listen
+from bridge.addresses import split_listen
+from bridge.config import Config
 from bridge.config_sources import load
 from bridge.errors import ConfigError
 from bridge.index_config import IndexConfig, StageConfig
