@@ -18,7 +18,7 @@ from bridge.demo.questions import Question, load_questions
 from bridge.demo.tour import INDEX, dataset, show_how_to_try, show_searches
 from bridge.evaluate import command
 from bridge.evaluate.client import open_client
-from bridge.evaluate.evaluation import Plan
+from bridge.evaluate.evaluation import Plan, System
 from bridge.server import stop_signal
 
 
@@ -64,7 +64,8 @@ async def demonstrate(
         bridged = await stack.enter_async_context(open_client(bridge.running.url))
         await show_searches(questions, direct, bridged, console)
         console.print()
-        await command.run(Plan(data.queries, data.qrels, INDEX), direct, bridged, console)
+        systems = (System("direct", direct, is_bridge=False), System("bridged", bridged))
+        await command.run(Plan(data.queries, data.qrels, INDEX), systems, console)
         if once:
             return
         show_how_to_try(direct.url, bridge.running.url, console)

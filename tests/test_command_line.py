@@ -225,8 +225,9 @@ def test_evaluate_loads_searches_and_reports(opensearch_url: str, dataset: Path,
     assert "RR@10" in result.stdout
     assert "nDCG@3" in result.stdout
     content = json.loads(report.read_text())
-    assert content["outcomes"] == {"applied": 2}
-    (cost,) = content["costs"]
+    direct, bridged = content["systems"]
+    assert (direct["name"], bridged["name"], bridged["outcomes"]) == ("direct", "bridged", {"applied": 2})
+    (cost,) = bridged["costs"]
     assert (cost["model"], cost["searches"]) == ("embedded", 2)
     assert cost["mean_texts"] > 1
     assert content["per_query"]["q1"]["measures"]["RR@10"] == {"direct": 0.5, "bridged": 1.0}

@@ -28,6 +28,9 @@ _Body = TypeVar("_Body")
 
 _SCORE_MS = re.compile(r"(?:^|,\s*)score;dur=(\d+(?:\.\d+)?)")
 
+NO_HEADER = "no X-Rerank header"
+"""The outcome of a search that no bridge answered."""
+
 ERROR_CHARS = 500
 """Of an error's body, where it has no reason that can be read."""
 
@@ -59,7 +62,7 @@ class SearchReply:
     def outcome(self) -> str:
         """The ``X-Rerank`` header in few words: ``applied``, ``applied in part``, or ``skipped`` with its reason."""
         if self.rerank is None:
-            return "no X-Rerank header"
+            return NO_HEADER
         word, details = _parsed(self.rerank)
         if "cut" in details or details.get("scored", "").split(",")[0] not in {"", details.get("window")}:
             return f"{word} in part"

@@ -1,84 +1,70 @@
-"""Two systems on the same queries: the difference of a measure, and how sure it is."""
+"""Systems on the same queries, two by two: the difference of a measure, and how sure it is."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
-from scipy import stats
 
 from bridge.evaluate.measures import Values
-
-RESAMPLES = 10_000
-"""Of the bootstrap: scipy's default is 9,999, for the same precision of a 95% interval."""
-
-CONFIDENCE = 0.95
-TIE = 1e-9
-"""Smaller differences come from the order of additions."""
+from bridge.evaluate.statistics import CONFIDENCE, RESAMPLES, TIE, Interval, holm, interval_of, p_value_of
 
 METHOD = (
-    "difference: bridged - direct, the mean over queries; "
-    "p-value: paired t-test over queries, two-sided; "
-    f"interval: {CONFIDENCE:.0%} percentile bootstrap of the mean difference, {RESAMPLES:,} resamples of the queries"
+    "difference: second - first system, the mean over queries; "
+    "p-value: paired t-test over queries, two-sided; where there are more than two systems, adjusted by Holm's method "
+    "over all pairs of systems, for each measure by itself; "
+    f"interval: {CONFIDENCE:.0%} percentile bootstrap of the mean over queries, {RESAMPLES:,} resamples, not adjusted"
 )
-_SEED = 20
-"""Any number; the same one each time, so that a report can be repeated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One measure of two runs. Wins, ties and losses are queries, as the bridge sees them."""
+    """One measure of two systems. Wins, ties and losses are queries, as the second one sees them."""
 
     measure: str
-    direct: Values
-    bridged: Values
-    direct_mean: float
-    bridged_mean: float
+    first: str
+    second: str
+    first_mean: float
+    second_mean: float
     difference: float
-    interval: tuple[float, float] | None
+    interval: Interval | None
     """None where there are fewer than two queries."""
     p_value: float | None
     """None where the test says nothing: fewer than two queries, or the same difference on all of them."""
+    adjusted_p_value: float | None
+    """By Holm's method, over all pairs of systems that were compared together."""
     wins: int
     ties: int
     losses: int
 
 
-def compare(measure: str, direct: Values, bridged: Values) -> Comparison:
-    """The comparison of two runs on the same queries, at least one."""
-    differences = np.array([bridged[query_id] - direct[query_id] for query_id in direct])
+def compare(measure: str, first: Values, second: Values, names: tuple[str, str] = ("first", "second")) -> Comparison:
+    """The comparison of two systems by their values for the same queries, at least one."""
+    differences = np.array([second[query_id] - value for query_id, value in first.items()])
     wins, losses = int((differences > TIE).sum()), int((differences < -TIE).sum())
+    p_value = p_value_of(differences)
     return Comparison(
         measure=measure,
-        direct=direct,
-        bridged=bridged,
-        direct_mean=float(np.mean(list(direct.values()))),
-        bridged_mean=float(np.mean(list(bridged.values()))),
+        first=names[0],
+        second=names[1],
+        first_mean=float(np.mean(list(first.values()))),
+        second_mean=float(np.mean(list(second.values()))),
         difference=float(differences.mean()),
-        interval=_interval(differences),
-        p_value=_p_value(differences),
+        interval=interval_of(differences),
+        p_value=p_value,
+        adjusted_p_value=p_value,
         wins=wins,
         ties=len(differences) - wins - losses,
         losses=losses,
     )
 
 
-def _interval(differences: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[float, float] | None:
-    if len(differences) < 2:  # noqa: PLR2004 - one value has no spread
-        return None
-    result = stats.bootstrap(
-        (differences,),
-        np.mean,
-        n_resamples=RESAMPLES,
-        batch=100,  # keeps memory small for ten thousands of queries
-        confidence_level=CONFIDENCE,
-        method="percentile",
-        rng=_SEED,
-    )
-    return float(result.confidence_interval.low), float(result.confidence_interval.high)
-
-
-def _p_value(differences: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float | None:
-    if np.ptp(differences) < TIE:
-        return None
-    return float(stats.ttest_1samp(differences, 0.0).pvalue)
+def compare_all(measure: str, systems: Mapping[str, Values]) -> tuple[Comparison, ...]:
+    """Every pair of systems, in their order: first against second, first against third, ..."""
+    found = [
+        compare(measure, systems[first], systems[second], (first, second)) for first, second in combinations(systems, 2)
+    ]
+    adjusted = holm([comparison.p_value for comparison in found])
+    return tuple(replace(one, adjusted_p_value=value) for one, value in zip(found, adjusted, strict=True))

@@ -1,29 +1,34 @@
-"""Every judged query searched twice, directly and through the bridge, and what that says of the bridge.
+"""Every judged query searched on several systems, the engine itself and bridges, and what that says of them.
 
 ::
 
     plan = Plan(dataset.queries, dataset.qrels, index="nfcorpus")
     async with open_client(engine_url) as direct, open_client(bridge_url) as bridged:
         await ensure_index(direct, plan.index, dataset, on_progress)
-        evaluation = await evaluate(plan, direct=direct, bridged=bridged, on_progress=on_progress)
+        systems = (System("direct", direct, is_bridge=False), System("bridged", bridged))
+        evaluation = await evaluate(plan, systems, on_progress)
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from bridge.errors import ConfigError, DataError, UpstreamError
-from bridge.evaluate.client import SearchClient, SearchReply
-from bridge.evaluate.comparison import Comparison, compare
+from bridge.evaluate.client import NO_HEADER, SearchClient, SearchReply
+from bridge.evaluate.comparison import Comparison, compare_all
 from bridge.evaluate.cost import ModelCost, costs
 from bridge.evaluate.index import Progress
 from bridge.evaluate.latency import Latencies, percentiles
-from bridge.evaluate.measures import DEFAULT_MEASURES, check_measures, measure
+from bridge.evaluate.measures import DEFAULT_MEASURES, Values, check_measures, measure
 from bridge.evaluate.qrels import Qrels
 from bridge.evaluate.runs import Run
+from bridge.evaluate.statistics import Interval, interval_of
 from bridge.evaluate.template import BodyTemplate, multi_match
+from bridge.evaluate.unjudged import judged_share, warnings
 
 WARM_UP = 5
 """Queries at the start whose latencies are not counted: connections open, code compiles, caches fill."""
@@ -44,56 +49,87 @@ class Plan:
     measures: tuple[str, ...] = DEFAULT_MEASURES
     depth: int = 100
     """Hits of each search. 100 as BEIR's R@100 looks at, and the bridge's own window."""
+    bodies: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """Query id -> search body of the queries that have one of their own."""
 
     def __post_init__(self) -> None:
         if self.depth < 1:
             raise ConfigError([f"a depth of {self.depth} leaves nothing to measure"])
         check_measures(self.measures, self.depth)
 
+    def body(self, query_id: str) -> bytes:
+        """The search of a query."""
+        own = self.bodies.get(query_id)
+        template = self.template if own is None else BodyTemplate(own)
+        return template.fill(self.queries[query_id], self.depth)
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """What answers searches."""
+
+    name: str
+    client: SearchClient
+    is_bridge: bool = True
+    """False for the engine itself."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """What sets it apart, for those who read the report."""
+
+
+@dataclass(frozen=True, slots=True)
+class SystemResult:
+    """What came out of one system."""
+
+    name: str
+    is_bridge: bool
+    settings: Mapping[str, str]
+    run: Run
+    values: Mapping[str, Values]
+    """Measure -> query id -> value."""
+    intervals: Mapping[str, Interval | None]
+    """Measure -> the bootstrap interval of its mean; None where there are fewer than two queries."""
+    judged: float
+    """The share of its first hits that are judged, 0 to 1."""
+    latencies: Latencies
+    costs: tuple[ModelCost, ...]
+    """What its models took, in the order of the stages."""
+    outcomes: Mapping[str, str]
+    """Query id -> what it said of the search: ``applied``, ``applied in part``, ``skipped: <reason>``, ..."""
+
+    def mean(self, name: str) -> float:
+        """Of a measure, over the queries."""
+        return float(np.mean(list(self.values[name].values())))
+
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What came out: for each measure a comparison, and what a reader must know to trust it."""
+    """What came out: each system, every pair of them by each measure, and what a reader must know to trust it."""
 
     plan: Plan
+    systems: tuple[SystemResult, ...]
     comparisons: tuple[Comparison, ...]
-    """One for each of the plan's measures, in its order."""
-    direct_run: Run
-    bridged_run: Run
-    direct_latencies: Latencies
-    bridged_latencies: Latencies
-    costs: tuple[ModelCost, ...]
-    """What the bridge's models took, in the order of the stages."""
-    outcomes: Mapping[str, str]
-    """Query id -> what the bridge said of its search: ``applied``, ``applied in part``, ``skipped: <reason>``, ..."""
+    """By the plan's measures, in their order, and then by pairs of systems."""
     notes: tuple[str, ...]
-    """What speaks against reading the comparisons as the bridge's doing, a sentence each."""
+    """What speaks against reading the figures as the bridges' doing, a sentence each."""
 
 
-async def evaluate(plan: Plan, *, direct: SearchClient, bridged: SearchClient, on_progress: Progress) -> Evaluation:
-    """The evaluation of a bridge and of the engine behind it, on an index that is loaded.
+async def evaluate(plan: Plan, systems: Sequence[System], on_progress: Progress) -> Evaluation:
+    """The evaluation of systems, two or more with names of their own, on an index that is loaded.
 
-    Searches go one at a time, and the sides take turns at being first, so that neither finds the engine's caches warmed
-    by the other more often. The first few latencies (``WARM_UP``, or a tenth of few queries) are not counted.
+    Searches go one at a time, and the systems take turns at being first, so that none finds the engine's caches warmed
+    by the others more often. The first few latencies (``WARM_UP``, or a tenth of few queries) are not counted.
 
     Raises ``UpstreamError`` that names the query whose search failed; ``DataError`` where a reply shows a hit twice.
     """
-    replies: dict[str, tuple[SearchReply, SearchReply]] = {}
+    replies: dict[str, dict[str, SearchReply]] = {system.name: {} for system in systems}
     on_progress(0, len(plan.queries))
-    for number, (query_id, query_text) in enumerate(plan.queries.items(), start=1):
-        body = plan.template.fill(query_text, plan.depth)
-        if number % 2:
-            first = await _search(direct, plan, query_id, body)
-            replies[query_id] = first, await _search(bridged, plan, query_id, body)
-        else:
-            first = await _search(bridged, plan, query_id, body)
-            replies[query_id] = await _search(direct, plan, query_id, body), first
-        on_progress(number, len(plan.queries))
-    return _evaluation(
-        plan,
-        direct={query_id: reply for query_id, (reply, _) in replies.items()},
-        bridged={query_id: reply for query_id, (_, reply) in replies.items()},
-    )
+    for number, query_id in enumerate(plan.queries):
+        body = plan.body(query_id)
+        first = number % len(systems)
+        for system in (*systems[first:], *systems[:first]):
+            replies[system.name][query_id] = await _search(system.client, plan, query_id, body)
+        on_progress(number + 1, len(plan.queries))
+    return _evaluation(plan, [_result(plan, system, replies[system.name]) for system in systems])
 
 
 async def _search(client: SearchClient, plan: Plan, query_id: str, body: bytes) -> SearchReply:
@@ -107,26 +143,33 @@ async def _search(client: SearchClient, plan: Plan, query_id: str, body: bytes) 
     return reply
 
 
-def _evaluation(plan: Plan, direct: Mapping[str, SearchReply], bridged: Mapping[str, SearchReply]) -> Evaluation:
-    direct_run, bridged_run = _run(direct), _run(bridged)
-    direct_values = measure(plan.measures, plan.qrels, direct_run)
-    bridged_values = measure(plan.measures, plan.qrels, bridged_run)
-    outcomes = {query_id: reply.outcome for query_id, reply in bridged.items()}
-    return Evaluation(
-        plan=plan,
-        comparisons=tuple(compare(name, direct_values[name], bridged_values[name]) for name in plan.measures),
-        direct_run=direct_run,
-        bridged_run=bridged_run,
-        direct_latencies=_latencies(direct.values()),
-        bridged_latencies=_latencies(bridged.values()),
-        costs=costs(reply.stages for reply in bridged.values()),
-        outcomes=outcomes,
-        notes=_notes(direct, outcomes, direct_run, bridged_run),
+def _result(plan: Plan, system: System, replies: Mapping[str, SearchReply]) -> SystemResult:
+    run = {query_id: reply.ids for query_id, reply in replies.items()}
+    values = measure(plan.measures, plan.qrels, run)
+    return SystemResult(
+        name=system.name,
+        is_bridge=system.is_bridge,
+        settings=system.settings,
+        run=run,
+        values=values,
+        intervals={name: interval_of(np.array(list(found.values()))) for name, found in values.items()},
+        judged=judged_share(plan.qrels, run, plan.depth),
+        latencies=_latencies(replies.values()),
+        costs=costs(reply.stages for reply in replies.values()),
+        outcomes={query_id: reply.outcome for query_id, reply in replies.items()},
     )
 
 
-def _run(replies: Mapping[str, SearchReply]) -> Run:
-    return {query_id: reply.ids for query_id, reply in replies.items()}
+def _evaluation(plan: Plan, results: Sequence[SystemResult]) -> Evaluation:
+    comparisons = tuple(
+        comparison
+        for name in plan.measures
+        for comparison in compare_all(name, {result.name: result.values[name] for result in results})
+    )
+    shares = {result.name: result.judged for result in results}
+    runs = {result.name: result.run for result in results}
+    notes = (*_notes(results), *warnings(comparisons, shares, runs, plan.qrels))
+    return Evaluation(plan, tuple(results), comparisons, notes)
 
 
 def _latencies(replies: Iterable[SearchReply]) -> Latencies:
@@ -134,17 +177,17 @@ def _latencies(replies: Iterable[SearchReply]) -> Latencies:
     return percentiles(latencies_s[min(WARM_UP, len(latencies_s) // 10) :])
 
 
-def _notes(
-    direct: Mapping[str, SearchReply], outcomes: Mapping[str, str], direct_run: Run, bridged_run: Run
-) -> tuple[str, ...]:
-    total, not_applied = len(outcomes), sum(said != APPLIED for said in outcomes.values())
-    behind_bridge = sum(reply.rerank is not None for reply in direct.values())
-    other_hits = sum(set(ids) != set(bridged_run[query_id]) for query_id, ids in direct_run.items())
-    notes = {
-        f"{not_applied} of {total} bridged searches were not reranked in full": not_applied,
-        f"{behind_bridge} of {total} direct searches went through a bridge, too: its address is not the engine's": (
-            behind_bridge
-        ),
-        f"{other_hits} of {total} bridged searches found other hits than the direct ones": other_hits,
-    }
+def _notes(results: Sequence[SystemResult]) -> tuple[str, ...]:
+    first, total = results[0], len(results[0].run)
+    notes: dict[str, int] = {}
+    for result in results:
+        said = result.outcomes.values()
+        if result.is_bridge:
+            count = sum(outcome != APPLIED for outcome in said)
+            notes[f"{count} of {total} searches of {result.name} were not reranked in full"] = count
+        else:
+            count = sum(outcome != NO_HEADER for outcome in said)
+            notes[f"{count} of {total} searches of {result.name} went through a bridge: no engine is there"] = count
+        count = sum(set(hits) != set(first.run[query_id]) for query_id, hits in result.run.items())
+        notes[f"{count} of {total} searches of {result.name} found other hits than those of {first.name}"] = count
     return tuple(note for note, count in notes.items() if count)

@@ -58,9 +58,7 @@ def _from_one_file(path: Path, head: Head) -> Judged:
         hint = (
             "judgments alone: name the file of queries, and this one by --qrels"
             if _is_qrels(head)
-            else (
-                f"no judgments that can be read; there are folders in BEIR format, {names}, and queries with --qrels FILE"
-            )
+            else (f"no judgments that can be read; there are BEIR folders, {names}, and queries with --qrels FILE")
         )
         raise DataError(str(path), f"holds {hint}")
     judged = known.read(path)

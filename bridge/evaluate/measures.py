@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from subprocess import CalledProcessError
 
 import ir_measures
 
@@ -17,6 +18,8 @@ DEFAULT_MEASURES = ("nDCG@10", "RR@10", "R@100")
 Values = Mapping[str, float]
 """Query id -> value of one measure."""
 
+_PARTIAL = frozenset({"Accuracy"})
+
 
 def check_measures(names: Sequence[str], depth: int) -> None:
     """Raises ``ConfigError`` with every name that is no measure, or that looks deeper than runs are long."""
@@ -29,15 +32,33 @@ def measure(names: Sequence[str], qrels: Qrels, run: Run) -> dict[str, Values]:
     """Name as given -> query id -> value, in the order of ``qrels``.
 
     A query without hits has the value that the measure gives to finding nothing, as a rule 0.
-    Expects names that passed ``check_measures``, and a run of the judged queries.
+    Expects names that passed ``check_measures``, and a run of the judged queries. Raises ``ConfigError`` where the
+    judgments are not such that a measure can be computed.
     """
     measures = {name: _parsed(name) for name in names}
-    values = {(metric.measure, metric.query_id): metric.value for metric in _calculate(measures.values(), qrels, run)}
-    return {name: {query_id: values[parsed, query_id] for query_id in qrels} for name, parsed in measures.items()}
+    try:
+        found = {(one.measure, one.query_id): float(one.value) for one in _calculate(measures.values(), qrels, run)}
+    except CalledProcessError as error:
+        raise ConfigError([f"{', '.join(names)}: gdeval, which computes ERR, can't: grades above 4?"]) from error
+    numbers = {query_id: str(number) for number, query_id in enumerate(qrels)}
+    return {
+        name: {query_id: found[one, number] for query_id, number in numbers.items()} for name, one in measures.items()
+    }
 
 
 def _calculate(measures: Iterable[ir_measures.Measure], qrels: Qrels, run: Run) -> Iterator[ir_measures.util.Metric]:
-    return ir_measures.iter_calc(list(set(measures)), qrels, list(lines(run)))
+    """Queries and documents go by numbers: some of the programs behind ir-measures know no other names of queries."""
+    documents: dict[str, str] = {}
+
+    def numbered(document_id: str) -> str:
+        return documents.setdefault(document_id, str(len(documents)))
+
+    judged = {
+        str(number): {numbered(document_id): grade for document_id, grade in grades.items()}
+        for number, grades in enumerate(qrels.values())
+    }
+    found = {str(number): tuple(map(numbered, run.get(query_id, ()))) for number, query_id in enumerate(qrels)}
+    return ir_measures.iter_calc(list(set(measures)), judged, list(lines(found)))
 
 
 def _parsed(name: str) -> ir_measures.Measure:
@@ -68,11 +89,21 @@ def _problem(name: str, depth: int) -> str | None:
     try:
         parsed = _parsed(name)
         parsed.validate_params()  # type: ignore[no-untyped-call]
-    except (ValueError, TypeError, KeyError, AssertionError):  # ir-measures has no error of its own
+    except AssertionError as error:  # ir-measures has no error of its own
+        return f"{name!r} is no measure: {_plain(str(error))}"
+    except (ValueError, TypeError, KeyError):
         return f"{name!r} is no measure; there are nDCG@10, RR@10, R@100, P@5, AP, Success@10 and others of ir-measures"
     if not ir_measures.DefaultPipeline.supports(parsed):  # type: ignore[no-untyped-call]
-        return f"{name!r} needs a package that is not installed; see the manual of ir-measures"
+        return f"{name!r} needs a package or a parameter that is not there; see the manual of ir-measures"
+    if parsed.NAME in _PARTIAL:
+        return f"{name!r} has no value for some queries, so that systems can't be compared by it"
     cutoff = parsed.params.get("cutoff")
     if cutoff is not None and not 1 <= cutoff <= depth:
         return f"{name!r} looks at {cutoff} hits, but searches ask for {depth}"
     return None
+
+
+def _plain(problem: str) -> str:
+    """What ir-measures finds wrong; a parameter that is missing shows there as an object."""
+    name, is_missing, _ = problem.removeprefix("invalid param ").partition("=<object")
+    return f"it needs {name}, as in the manual of ir-measures" if is_missing else problem

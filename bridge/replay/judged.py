@@ -78,8 +78,8 @@ class JudgedPages:
             tuple(
                 JudgedMeasure(
                     one.measure,
-                    one.direct_mean,
-                    one.bridged_mean,
+                    one.first_mean,
+                    one.second_mean,
                     one.difference,
                     one.interval,
                     one.p_value,

@@ -2,14 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.evaluate.comparison import compare
+from bridge.evaluate.comparison import compare, compare_all
 from bridge.evaluate.latency import percentiles
+from bridge.evaluate.statistics import holm
 
 
 def test_difference_and_paired_test_are_those_of_the_books() -> None:
     """Differences 0.1, 0.2, 0.3 have the mean 0.2 and, with t = 3.4641 on two degrees of freedom, p = 0.0742."""
     comparison = compare("P@5", {"a": 0.1, "b": 0.1, "c": 0.1}, {"a": 0.2, "b": 0.3, "c": 0.4})
-    assert [comparison.direct_mean, comparison.bridged_mean] == pytest.approx([0.1, 0.3])
+    assert [comparison.first_mean, comparison.second_mean] == pytest.approx([0.1, 0.3])
     assert comparison.difference == pytest.approx(0.2)
     assert comparison.p_value == pytest.approx(0.0742, abs=1e-4)
 
@@ -49,6 +50,33 @@ def test_single_query_has_no_interval() -> None:
     """One query says how large the difference is, not how sure."""
     comparison = compare("AP", {"a": 0.25}, {"a": 0.5})
     assert (comparison.difference, comparison.interval, comparison.p_value) == (0.25, None, None)
+
+
+def test_holm_is_that_of_the_books() -> None:
+    """The smallest of four p-values counts four times, the next one three times, and none falls below one before it."""
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.6, 0.9]) == [1.0, 1.0]
+
+
+def test_test_that_says_nothing_is_none_of_many() -> None:
+    """What has no p-value is not corrected for, and gets none."""
+    assert holm([None, 0.04, None, 0.02]) == [None, 0.04, None, 0.04]
+    assert holm([]) == []
+
+
+def test_all_pairs_are_compared_and_corrected_together() -> None:
+    """Three systems are three pairs, in their order, whose p-values are adjusted for three tests."""
+    values = {
+        "direct": {"a": 0.1, "b": 0.1, "c": 0.1, "d": 0.2},
+        "A": {"a": 0.2, "b": 0.3, "c": 0.4, "d": 0.3},
+        "B": {"a": 0.2, "b": 0.3, "c": 0.3, "d": 0.5},
+    }
+    compared = compare_all("AP", values)
+    assert [(one.first, one.second) for one in compared] == [("direct", "A"), ("direct", "B"), ("A", "B")]
+    single = [compare("AP", values[one.first], values[one.second]).p_value for one in compared]
+    assert [one.p_value for one in compared] == single
+    assert [one.adjusted_p_value for one in compared] == holm(single)
+    assert compared[0].adjusted_p_value != compared[0].p_value
 
 
 def test_percentiles_are_in_milliseconds() -> None:

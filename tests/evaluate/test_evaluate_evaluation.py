@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 
 import aiohttp
 import pytest
@@ -10,8 +11,9 @@ from aiohttp import web
 from bridge.errors import ConfigError, DataError, UpstreamError
 from bridge.evaluate.client import open_client
 from bridge.evaluate.dataset import Dataset
-from bridge.evaluate.evaluation import WARM_UP, Evaluation, Plan, evaluate
+from bridge.evaluate.evaluation import WARM_UP, Evaluation, Plan, System, evaluate
 from bridge.evaluate.index import ensure_index
+from bridge.evaluate.template import multi_match
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Serve = Callable[[Answer], Awaitable[str]]
@@ -44,7 +46,8 @@ def reversing(engine_url: str) -> Answer:
 
 async def run(plan: Plan, direct_url: str, bridged_url: str) -> Evaluation:
     async with open_client(direct_url) as direct, open_client(bridged_url) as bridged:
-        return await evaluate(plan, direct=direct, bridged=bridged, on_progress=ignore)
+        systems = (System("direct", direct, is_bridge=False), System("bridged", bridged))
+        return await evaluate(plan, systems, ignore)
 
 
 async def test_bridge_that_reverses_is_measured(opensearch_url: str, serve: Serve, dataset: Dataset) -> None:
@@ -53,19 +56,22 @@ async def test_bridge_that_reverses_is_measured(opensearch_url: str, serve: Serv
     async with open_client(opensearch_url) as client:
         await ensure_index(client, plan.index, dataset, ignore)
     evaluation = await run(plan, opensearch_url, await serve(reversing(opensearch_url)))
-    assert evaluation.direct_run == {"q1": ("d1", "d2"), "q2": ("d2", "d1")}
-    assert evaluation.bridged_run == {"q1": ("d2", "d1"), "q2": ("d1", "d2")}
+    engine, bridge = evaluation.systems
+    assert engine.run == {"q1": ("d1", "d2"), "q2": ("d2", "d1")}
+    assert bridge.run == {"q1": ("d2", "d1"), "q2": ("d1", "d2")}
+    assert (engine.mean("RR@10"), engine.values["RR@10"], bridge.judged) == (1.0, {"q1": 1.0, "q2": 1.0}, 0.75)
     reciprocal_rank, recall = evaluation.comparisons
-    assert (reciprocal_rank.measure, reciprocal_rank.direct_mean, reciprocal_rank.bridged_mean) == ("RR@10", 1.0, 0.5)
+    assert (reciprocal_rank.measure, reciprocal_rank.first, reciprocal_rank.second) == ("RR@10", "direct", "bridged")
+    assert (reciprocal_rank.first_mean, reciprocal_rank.second_mean) == (1.0, 0.5)
     assert (reciprocal_rank.wins, reciprocal_rank.ties, reciprocal_rank.losses) == (0, 0, 2)
     assert (recall.difference, recall.ties) == (0.0, 2)
-    assert (evaluation.direct_latencies.count, evaluation.bridged_latencies.count) == (2, 2)
-    assert evaluation.outcomes == {"q1": "applied", "q2": "applied"}
+    assert (engine.latencies.count, bridge.latencies.count) == (2, 2)
+    assert bridge.outcomes == {"q1": "applied", "q2": "applied"}
     assert evaluation.notes == ()
 
 
-async def test_sides_take_turns(serve: Serve) -> None:
-    """Each query goes to both sides, one after the other, and the side that is first changes from query to query."""
+async def test_systems_take_turns(serve: Serve) -> None:
+    """Each query goes to all systems, one after the other, and the one that is first changes from query to query."""
     seen: list[tuple[str, str]] = []
 
     def side(name: str) -> Answer:
@@ -77,17 +83,37 @@ async def test_sides_take_turns(serve: Serve) -> None:
 
         return answer
 
-    queries = {"1": "one", "2": "two", "3": "three"}
+    queries = {"1": "one", "2": "two", "3": "three", "4": "four"}
     plan = Plan(queries, {query_id: {"d1": 1} for query_id in queries}, "x", measures=("RR",), depth=7)
-    await run(plan, await serve(side("direct")), await serve(side("bridged")))
-    assert seen == [
-        ("direct", "one"),
-        ("bridged", "one"),
-        ("bridged", "two"),
-        ("direct", "two"),
-        ("direct", "three"),
-        ("bridged", "three"),
+    async with AsyncExitStack() as stack:
+        clients = {name: await stack.enter_async_context(open_client(await serve(side(name)))) for name in "ABC"}
+        evaluation = await evaluate(plan, [System(name, client) for name, client in clients.items()], ignore)
+    assert ["".join(name for name, words in seen if words == text) for text in queries.values()] == [
+        "ABC",
+        "BCA",
+        "CAB",
+        "ABC",
     ]
+    assert [(one.first, one.second) for one in evaluation.comparisons] == [("A", "B"), ("A", "C"), ("B", "C")]
+
+
+async def test_query_with_a_body_of_its_own_is_searched_by_it(serve: Serve) -> None:
+    """A judged search that brings its body is sent as it is, but for the page; others get the template's."""
+    seen: list[object] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.append(await request.json())
+        return web.json_response(page("d1"))
+
+    bodies = {"a": {"query": {"term": {"id": 7}}, "size": 3, "min_score": 1}}
+    plan = Plan(
+        {"a": "a", "b": "bread"}, {"a": {"d1": 1}, "b": {"d1": 1}}, "x", multi_match("title"), ("RR",), 9, bodies
+    )
+    async with open_client(await serve(answer)) as client:
+        await evaluate(plan, [System("direct", client, is_bridge=False)], ignore)
+    assert seen[0] == {"query": {"term": {"id": 7}}, "size": 9, "from": 0, "min_score": 1}
+    assert isinstance(seen[1], dict)
+    assert seen[1]["query"]["multi_match"]["query"] == "bread"
 
 
 async def test_first_latencies_are_not_counted(serve: Serve) -> None:
@@ -100,11 +126,10 @@ async def test_first_latencies_are_not_counted(serve: Serve) -> None:
     plan = Plan(queries, {query_id: {"d1": 1} for query_id in queries}, "x")
     seen: list[tuple[int, int]] = []
     async with open_client(await serve(answer)) as client:
-        evaluation = await evaluate(
-            plan, direct=client, bridged=client, on_progress=lambda *progress: seen.append(progress)
-        )
-    assert evaluation.direct_latencies.count == evaluation.bridged_latencies.count == 60 - WARM_UP
-    assert len(evaluation.direct_run) == 60
+        systems = (System("direct", client), System("bridged", client))
+        evaluation = await evaluate(plan, systems, lambda *progress: seen.append(progress))
+    assert [result.latencies.count for result in evaluation.systems] == [60 - WARM_UP, 60 - WARM_UP]
+    assert len(evaluation.systems[0].run) == 60
     assert seen == [(number, 60) for number in range(61)]
 
 
@@ -121,11 +146,11 @@ async def test_what_speaks_against_the_figures_is_noted(serve: Serve) -> None:
 
     plan = Plan({"q1": "one", "q2": "two"}, {"q1": {"d1": 1}, "q2": {"d1": 1}}, "x")
     evaluation = await run(plan, await serve(direct), await serve(bridged))
-    assert evaluation.outcomes == {"q1": "applied", "q2": "skipped: deadline"}
+    assert evaluation.systems[1].outcomes == {"q1": "applied", "q2": "skipped: deadline"}
     assert evaluation.notes == (
-        "1 of 2 bridged searches were not reranked in full",
-        "2 of 2 direct searches went through a bridge, too: its address is not the engine's",
-        "1 of 2 bridged searches found other hits than the direct ones",
+        "2 of 2 searches of direct went through a bridge: no engine is there",
+        "1 of 2 searches of bridged were not reranked in full",
+        "1 of 2 searches of bridged found other hits than those of direct",
     )
 
 

@@ -301,7 +301,7 @@ BROKEN: dict[str, tuple[str, str, str]] = {
     "no request": ('{"requests": [], "metric": {}}', "", "holds no request"),
     "judgments alone": (TREC_QRELS, "", "judgments alone: name the file of queries"),
     "table of judgments alone": ("query_id,docid,rating\n1,d1,1\n", "", "judgments alone"),
-    "something else": ("#!/bin/sh\n", "", "no judgments that can be read; there are folders in BEIR format"),
+    "something else": ("#!/bin/sh\n", "", "no judgments that can be read; there are BEIR folders"),
 }
 
 
