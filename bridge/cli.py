@@ -1,4 +1,4 @@
-"""The command line: ``rerank-bridge serve | check | evaluate | replay | demo | rerank | explain``.
+"""The command line: ``rerank-bridge serve | check | evaluate | judge | replay | demo | rerank | explain``.
 
 Exit codes: 0 done; 1 the engine, a model or a port is not as it should be; 2 the command line, the configuration or a
 file is broken. Errors are told in one message, without a traceback.
@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from bridge import logs
-from bridge.addresses import parse_address
+from bridge.addresses import parse_address, split_listen
 from bridge.command_line import (
     ConfigFile,
     Device,
@@ -32,8 +32,9 @@ from bridge.command_line import (
     settings_of,
 )
 from bridge.composition import Bridge, bridging, described_scoring
-from bridge.config import Config, split_listen
+from bridge.config import Config
 from bridge.evaluate_command import evaluate
+from bridge.judge_command import judge
 from bridge.replay_command import replay
 from bridge.server import serve as serve_until_stopped
 from bridge.version import __version__
@@ -193,6 +194,7 @@ def _ready_line(settings: Config, bridge: Bridge) -> str:
 
 app.command()(evaluate)
 app.command()(replay)
+app.command()(judge)
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
 """Both pages of judged queries, measured as ``rerank-bridge evaluate`` measures.
 
-A log's search is known by its query id, where the judgments use it, or by the user's words: a search whose words are
-those of a judged query counts as that query, upper and lower case alike. Of equal searches the first counts.
+A log's search is known by its query id, where the judgments use it, by the key of its record, as ``rerank-bridge
+judge`` writes it for a search without an id, or by the user's words: a search whose words are those of a judged query
+counts as that query, upper and lower case alike. Of equal searches the first counts.
 """
 
 from __future__ import annotations
@@ -63,6 +64,8 @@ class JudgedPages:
     def _query_id(self, record: Record) -> str | None:
         if record.query_id in self._qrels:
             return record.query_id
+        if record.key in self._qrels:
+            return record.key
         found = self._by_text.get(_plain(record.query_text)) if record.query_text else None
         return found if found in self._qrels else None
 
