@@ -204,10 +204,13 @@ async def test_a_client_that_lost_a_node_finds_the_bridge_again(
     assert outcomes == [None, APPLIED]
 
 
-async def test_without_the_bridges_addresses_a_client_would_leave(opensearch_url: str, engine: OpenSearch) -> None:
-    """What the setting is for: left as they are, the engine's addresses lead past the bridge."""
+@pytest.mark.parametrize("sniffing", [True, False])
+async def test_a_bridge_that_is_off_keeps_its_clients(
+    opensearch_url: str, engine: OpenSearch, *, sniffing: bool
+) -> None:
+    """Or they would be gone when it is on again; where the engine's addresses are left as they are, clients leave."""
     assert engine.ping()
-    async with bridge_to(opensearch_url, mode="off", sniffing=False) as bridge:
+    async with bridge_to(opensearch_url, mode="off", sniffing=sniffing) as bridge:
         url = bridge.running.url
 
         def use() -> set[str]:
@@ -215,7 +218,7 @@ async def test_without_the_bridges_addresses_a_client_would_leave(opensearch_url
                 return addresses(client)
 
         known = await asyncio.to_thread(use)
-    assert known == {opensearch_url}
+    assert known == {url if sniffing else opensearch_url}
 
 
 async def test_the_dsl_pages_through_reranked_hits(bridge_url: str, engine: OpenSearch) -> None:
