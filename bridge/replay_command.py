@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from contextlib import AsyncExitStack
 from datetime import datetime
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -150,18 +151,25 @@ async def _replay(settings: Config, job: Job, bridges: tuple[str, ...], console:
     from bridge.replay.command import replay as send_again  # noqa: PLC0415 - as in replay
 
     async with AsyncExitStack() as stack:
+        made_of = ""
         if not bridges:
             with console.status(f"loading {settings.model_text}"):
                 started = await stack.enter_async_context(bridging(patient(settings)))
-            bridges = (started.running.url,)
+            bridges, made_of = (started.running.url,), _made_of(settings)
         names = ("bridged",) if len(bridges) == 1 else ("bridge A", "bridge B")
-        bridged = [_system(name, url, settings) for name, url in zip(names, bridges, strict=True)]
+        bridged = [_system(name, url, settings, made_of) for name, url in zip(names, bridges, strict=True)]
         is_compared = len(bridges) > 1 or job.against is not None
         systems = bridged if is_compared else [_system("direct", settings.upstream[0], settings), *bridged]
         return await send_again(job, tuple(systems), console)
 
 
-def _system(name: str, url: str, settings: Config) -> System:
+def _made_of(settings: Config) -> str:
+    """What a bridge that is started here is, in each run with the same settings."""
+    digest = blake2b(settings.model_dump_json(exclude={"listen"}).encode(), digest_size=6).hexdigest()
+    return f"started for the replay: {settings.model_text}, settings {digest}"
+
+
+def _system(name: str, url: str, settings: Config, made_of: str = "") -> System:
     from bridge.replay.http_client import Target  # noqa: PLC0415 - as in replay
     from bridge.replay.runner import System  # noqa: PLC0415 - likewise
 
@@ -171,4 +179,4 @@ def _system(name: str, url: str, settings: Config) -> System:
     context = tls_context(settings.upstream_ca_file) if address.scheme == "https" else None
     tls = ssl.create_default_context() if context is True else context or None
     headers = {"Authorization": authorization} if authorization else {}
-    return System(name, Target(address.host, address.port, tls, address.path_prefix, headers))
+    return System(name, Target(address.host, address.port, tls, address.path_prefix, headers), made_of=made_of)

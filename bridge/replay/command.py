@@ -102,7 +102,7 @@ async def replay(job: Job, systems: tuple[System, ...], console: Console) -> Out
 async def _send(job: Job, folder: Path, systems: tuple[System, ...], console: Console) -> tuple[bool, Log]:
     log = open_log(job.log, job.read)
     names = tuple(system.name for system in systems)
-    addresses = {f"system {system.name}": system.target.authority for system in systems}
+    addresses = {f"system {system.name}": system.identity for system in systems}
     started = datetime.now(UTC).isoformat(timespec="seconds")
     run = Run((str(job.log),), names, job.settings | addresses, started)
     plan = Plan(systems, _schedule(job), job.workers, explains=_is_closed(job), object_field=job.object_field)

@@ -33,6 +33,13 @@ class System:
     name: str
     target: Target
     timeout_s: float = 60.0
+    made_of: str = ""
+    """What it is, where that says more than its address: one that is started for the replay has another each time."""
+
+    @property
+    def identity(self) -> str:
+        """The same for a run that is resumed."""
+        return self.made_of or self.target.authority
 
 
 @dataclass(frozen=True, slots=True)
