@@ -122,7 +122,7 @@ def _asked(console: Console, prompt: str) -> str | None:
 def _material(job: Job, flags: Mapping[str, object], config: Path | None, console: Console) -> Material:
     """What is judged. Raises ``DataError``, ``ConfigError``, ``UpstreamError``."""
     from bridge.evaluate.judge import Material  # noqa: PLC0415 - as in judge
-    from bridge.evaluate.pool import pooled, read_queries, read_run  # noqa: PLC0415
+    from bridge.evaluate.pool import pooled, read_run  # noqa: PLC0415
 
     if job.run_dir is not None:
         kept = _of_replay(job, job.run_dir)
@@ -130,9 +130,16 @@ def _material(job: Job, flags: Mapping[str, object], config: Path | None, consol
             return kept
         return replace(kept, documents=_from_engine(settings_of(flags, config), job.index))
     settings = settings_of(flags, config)
-    queries = read_queries(job.queries) if job.queries is not None else {}
+    queries = _queries(job)
     runs = [read_run(file) for file in job.runs] or run(_searched(settings, job, queries, console))
     return Material(pooled(runs, job.depth, job.seed), queries, _from_engine(settings, job.index))
+
+
+def _queries(job: Job) -> dict[str, str]:
+    from bridge.evaluate.judged import read_queries  # noqa: PLC0415 - as in judge
+    from bridge.evaluate.lines import read_head  # noqa: PLC0415
+
+    return read_queries(job.queries, read_head(job.queries))[1] if job.queries is not None else {}
 
 
 def _from_engine(settings: Config, index: str) -> Callable[[str, Sequence[str]], dict[str, Shown]]:
@@ -197,7 +204,7 @@ def _of_replay(job: Job, folder: Path) -> Material:
     A search without an id is known by its key, which ``rerank-bridge replay --qrels`` knows as well.
     """
     from bridge.evaluate.judge import Material  # noqa: PLC0415 - as in judge
-    from bridge.evaluate.pool import pooled, read_queries  # noqa: PLC0415
+    from bridge.evaluate.pool import pooled  # noqa: PLC0415
     from bridge.replay.records import read_records  # noqa: PLC0415
     from bridge.replay.records import read_run as read_replay  # noqa: PLC0415
 
@@ -209,8 +216,7 @@ def _of_replay(job: Job, folder: Path) -> Material:
         if not seen & {record.key, query_id}:
             seen |= {record.key, query_id}
             _add(pages, query_id, record)
-    if job.queries is not None:
-        pages.queries |= read_queries(job.queries)
+    pages.queries |= _queries(job)
     return Material(
         pooled(pages.runs.values(), job.depth, job.seed), pages.queries, lambda query_id, _: pages.documents[query_id]
     )

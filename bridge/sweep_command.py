@@ -35,7 +35,7 @@ def plan_of(settings: Config, plan: Plan, sweeps: Sequence[str]) -> SweepPlan:
     grid = grid_of(sweeps, settings.scorings()[policy.scoring].model_text, policy.window)
     for model in grid.models:
         _stages(model)
-    return SweepPlan(plan.queries, plan.qrels, plan.index, plan.template, plan.measures[0], plan.depth, grid)
+    return SweepPlan(plan, grid)
 
 
 async def run(settings: Config, plan: SweepPlan, console: Console, json_file: Path | None = None) -> Sweep:

@@ -14,7 +14,7 @@ from bridge.evaluate.formats.base import Judged, counted
 from bridge.evaluate.formats.known import JUDGED_FORMATS, format_of
 from bridge.evaluate.lines import Head, read_head
 from bridge.evaluate.qrels import Qrels, columns_of
-from bridge.evaluate.word_lists import WORD_LISTS, NoWords, WordList
+from bridge.evaluate.word_lists import WORD_LISTS, NoWords
 
 
 def read_judged(path: Path, qrels: Path | None = None, split: str = "test") -> tuple[Judged, Dataset | None]:
@@ -68,24 +68,25 @@ def _from_one_file(path: Path, head: Head) -> Judged:
 
 
 def _with_judgments(path: Path, head: Head, file: Path) -> Judged:
+    name, queries = read_queries(path, head)
+    found, _ = read_judgments(file)
+    return _joined(name, queries, found, file)
+
+
+def read_queries(path: Path, head: Head) -> tuple[str, dict[str, str]]:
+    """The name of a list's form, and its words by query id. Raises ``DataError`` where a query has no id."""
     known = next((kind for kind in WORD_LISTS if kind.recognises(head)), None)
     if known is None:
         raise DataError(str(path), f"holds no queries; there are {', '.join(kind.name for kind in WORD_LISTS)}")
-    queries = _queries(path, known)
-    found, _ = read_judgments(file)
-    return _joined(known.name, queries, found, file)
-
-
-def _queries(path: Path, words: WordList) -> dict[str, str]:
     queries: dict[str, str] = {}
-    for entry in words.read(path):
+    for entry in known.read(path):
         if isinstance(entry, NoWords):
             raise DataError(entry.place, entry.problem)
         if not entry.query_id:
             raise DataError(entry.place, "the query has no id, by which judgments would know it")
         if queries.setdefault(entry.query_id, entry.text) != entry.text:
             raise DataError(entry.place, f"query {entry.query_id!r} has other words than before")
-    return queries
+    return known.name, queries
 
 
 def _joined(name: str, queries: Mapping[str, str], found: Qrels, file: Path) -> Judged:

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from bridge.evaluate.statistics import CONFIDENCE, RESAMPLES, TIE
+
 Table = npt.NDArray[np.float64]
 
 RULE = (
@@ -20,12 +22,9 @@ RULE = (
 )
 SPLITS = 200
 """Random halves of the queries: their mean is fourteen times as steady as one of them."""
-RESAMPLES = 10_000
-CONFIDENCE = 0.95
 FEW_QUERIES = 50
 """The topics of a usual TREC track; see Voorhees and Buckley, "The Effect of Topic Set Size on Retrieval Experiment
 Error", SIGIR 2002."""
-_TIE = 1e-9  # smaller differences come from the order of additions
 _SEED = 20  # any number; the same one each time, so that a report can be repeated
 _CHUNK = 500  # resamples that are weighed at a time, so that memory stays small for many queries
 
@@ -46,7 +45,7 @@ def front(points: Sequence[Point]) -> list[int]:
     """
     chosen: list[int] = []
     for place in sorted(range(len(points)), key=lambda place: (points[place].cost, -points[place].quality)):
-        if not chosen or points[place].quality > points[chosen[-1]].quality + _TIE:
+        if not chosen or points[place].quality > points[chosen[-1]].quality + TIE:
             chosen.append(place)
     return chosen
 
@@ -56,7 +55,7 @@ def choose(values: Table, costs: Sequence[float]) -> int:
     means = values.mean(axis=1)
     behind = values[int(means.argmax())] - values
     errors = behind.std(axis=1, ddof=1) / np.sqrt(values.shape[1]) if values.shape[1] > 1 else np.zeros(len(values))
-    is_near = behind.mean(axis=1) <= errors + _TIE
+    is_near = behind.mean(axis=1) <= errors + TIE
     return min(np.flatnonzero(is_near).tolist(), key=lambda row: (costs[row], -means[row]))
 
 

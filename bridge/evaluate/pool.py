@@ -12,9 +12,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bridge.errors import DataError
-from bridge.evaluate.lines import lines_of, read_head
+from bridge.evaluate.lines import lines_of
 from bridge.evaluate.runs import Run
-from bridge.evaluate.word_lists import WORD_LISTS, NoWords
 
 Pool = Mapping[str, tuple[str, ...]]
 """Query id -> document ids, in the order in which they are judged."""
@@ -63,19 +62,3 @@ def _score(place: str, text: str) -> float:
         return float(text)
     except ValueError as error:
         raise DataError(place, f"the score {text!r} is not a number") from error
-
-
-def read_queries(path: Path) -> dict[str, str]:
-    """Query id -> text, from topics, a folder in BEIR format or another list of queries. Raises ``DataError``."""
-    head = read_head(path)
-    known = next((kind for kind in WORD_LISTS if kind.recognises(head)), None)
-    if known is None:
-        raise DataError(str(path), f"holds no queries; there are {', '.join(kind.name for kind in WORD_LISTS)}")
-    queries: dict[str, str] = {}
-    for entry in known.read(path):
-        if isinstance(entry, NoWords):
-            raise DataError(entry.place, entry.problem)
-        if not entry.query_id:
-            raise DataError(entry.place, "the query has no id, by which judgments would know it")
-        queries.setdefault(entry.query_id, entry.text)
-    return queries

@@ -8,20 +8,19 @@ next to nothing, so that blends are free.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
 from bridge.cascade import Cascades
-from bridge.errors import ConfigError, ScoringError, UpstreamError
+from bridge.errors import DataError, ScoringError, UpstreamError
 from bridge.evaluate.client import quote_index
+from bridge.evaluate.evaluation import Plan
 from bridge.evaluate.fetched import FirstStage, FirstStages, Readable
 from bridge.evaluate.grid import Configuration, Grid
 from bridge.evaluate.index import Progress
-from bridge.evaluate.measures import Values, check_measures, measure
-from bridge.evaluate.qrels import Qrels
+from bridge.evaluate.measures import Values, measure
 from bridge.evaluate.runs import Run
-from bridge.evaluate.template import BodyTemplate
 from bridge.ranking import Rule, StageScores, order
 from connectors.base import Request
 
@@ -30,28 +29,27 @@ _HEADERS = (("Accept", "application/json"), ("Accept-Encoding", "identity"), ("C
 
 @dataclass(frozen=True, slots=True)
 class SweepPlan:
-    """What to search and vary. Raises ``ConfigError`` where the measure can't be used."""
+    """What to search and vary."""
 
-    queries: Mapping[str, str]
-    """Query id -> text, at least one."""
-    qrels: Qrels
-    """Judgments of exactly these queries."""
-    index: str
-    template: BodyTemplate
-    measure: str
-    depth: int
-    """Hits of a run."""
+    searched: Plan
+    """By whose first measure configurations are compared."""
     grid: Grid
 
-    def __post_init__(self) -> None:
-        if self.depth < 1:
-            raise ConfigError([f"a depth of {self.depth} leaves nothing to measure"])
-        check_measures((self.measure,), self.depth)
+    @property
+    def index(self) -> str:
+        """The index that is searched."""
+        return self.searched.index
 
-    def request(self, query_text: str) -> Request:
-        """The search for a query, with as many hits as the widest window and the run need."""
-        size = max(self.depth, *self.grid.windows)
-        return Request("POST", f"/{quote_index(self.index)}/_search", _HEADERS, self.template.fill(query_text, size))
+    @property
+    def measure(self) -> str:
+        """The name of the measure."""
+        return self.searched.measures[0]
+
+    def requests(self) -> Iterator[tuple[str, Request]]:
+        """Query id and search of each query, with as many hits as the widest window and the run need."""
+        wide = replace(self.searched, depth=max(self.searched.depth, *self.grid.windows))
+        path = f"/{quote_index(self.index)}/_search"
+        return ((query_id, Request("POST", path, _HEADERS, wide.body(query_id))) for query_id in wide.queries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,20 +90,22 @@ async def sweep(
 ) -> Sweep:
     """The sweep of a plan, with the scorings of each of the grid's models.
 
-    Raises ``UpstreamError`` that names the query whose search failed, ``DataError`` as ``FirstStages`` does,
-    ``ScoringError`` where a model fails: what it left unscored would be measured as its order.
+    Raises ``UpstreamError`` that names the query whose search failed, ``DataError`` as ``FirstStages`` does
+    and where a hit comes twice, ``ScoringError`` where a model fails: what it leaves would be measured as its order.
     """
-    gathered = _Gathered(plan)
-    on_progress(0, len(plan.queries))
-    for number, (query_id, query_text) in enumerate(plan.queries.items(), start=1):
+    gathered, total = _Gathered(plan), len(plan.searched.queries)
+    on_progress(0, total)
+    for number, (query_id, request) in enumerate(plan.requests(), start=1):
         try:
-            found = await first_stages.fetch(plan.request(query_text), plan.grid.windows)
+            found = await first_stages.fetch(request, plan.grid.windows)
         except UpstreamError as error:
             raise UpstreamError(error.status, f"query {query_id!r}: {error.problem}") from error
-        gathered.engine[query_id] = found.plain[: plan.depth]
+        if len(set(found.plain)) < len(found.plain):
+            raise DataError(f"query {query_id!r}", "the reply shows a hit more than once, as of several indices")
+        gathered.engine[query_id] = found.plain[: plan.searched.depth]
         for model in plan.grid.models:
             await _score(gathered, query_id, found, model, scorings[model])
-        on_progress(number, len(plan.queries))
+        on_progress(number, total)
     return gathered.sweep()
 
 
@@ -132,7 +132,7 @@ class _Gathered:
         )
 
     def _values(self, run: Run) -> Values:
-        return measure((self.plan.measure,), self.plan.qrels, run)[self.plan.measure]
+        return measure((self.plan.measure,), self.plan.searched.qrels, run)[self.plan.measure]
 
 
 async def _score(gathered: _Gathered, query_id: str, found: FirstStage, model: str, scorings: Scorings) -> None:
@@ -148,7 +148,7 @@ async def _score(gathered: _Gathered, query_id: str, found: FirstStage, model: s
         gathered.ms.setdefault((model, window), []).append(spent_s * 1000 if is_reranked else 0.0)
         for blend in plan.grid.blends:
             ids = _ordered(page, stages, blend) if page is not None and is_reranked else found.plain
-            gathered.runs[Configuration(model, window, blend)][query_id] = ids[: plan.depth]
+            gathered.runs[Configuration(model, window, blend)][query_id] = ids[: plan.searched.depth]
 
 
 async def _scored(page: Readable, scorings: Scorings) -> Sequence[StageScores]:

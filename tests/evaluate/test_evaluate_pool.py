@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bridge.errors import DataError
-from bridge.evaluate.pool import pooled, read_queries, read_run
+from bridge.evaluate.pool import pooled, read_run
 from bridge.evaluate.runs import write_run
 
 FIRST = {"q1": ("a", "b", "c", "d"), "q2": ("e", "f")}
@@ -62,14 +62,3 @@ def test_what_is_no_run_is_told_with_its_line(tmp_path: Path, content: str, prob
     file.write_text(content)
     with pytest.raises(DataError, match=problem):
         read_run(file)
-
-
-def test_words_are_read_from_lists_with_ids(tmp_path: Path) -> None:
-    """Topics, tables and lines of JSON give the words of a query by its id; a list without ids does not."""
-    (tmp_path / "topics.tsv").write_text("query_id\tquery\n1\tbuy bread\n2\tbake bread\n")
-    assert read_queries(tmp_path / "topics.tsv") == {"1": "buy bread", "2": "bake bread"}
-    (tmp_path / "queries.jsonl").write_text('{"_id": "1", "text": "buy bread"}\n')
-    assert read_queries(tmp_path / "queries.jsonl") == {"1": "buy bread"}
-    (tmp_path / "words.txt").write_text("buy bread\nbake bread\n")
-    with pytest.raises(DataError, match="the query has no id"):
-        read_queries(tmp_path / "words.txt")

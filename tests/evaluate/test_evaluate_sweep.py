@@ -25,7 +25,7 @@ from bridge.evaluate.template import BodyTemplate, multi_match
 from bridge.telemetry import Telemetry
 from connectors.opensearch import OpenSearch
 from tests.doubles.small_models import GivenModel, LengthModel
-from tests.doubles.small_sender import SmallSender
+from tests.doubles.small_sender import SmallSender, json_reply
 from tests.evaluate.bakery import BAKERY_QRELS, BAKERY_QUERIES, bakery
 
 QUERIES = {"q1": "quick fox", "q2": "brown bear"}
@@ -38,7 +38,8 @@ def ignore(done: int, total: int) -> None:
 
 def plan_of(*sweeps: str, depth: int = 5, body: Mapping[str, Any] | None = None) -> SweepPlan:
     template = BodyTemplate(body) if body is not None else multi_match("title")
-    return SweepPlan(QUERIES, QRELS, "index", template, "RR@5", depth, grid_of(sweeps, "small", 5))
+    searched = Plan(QUERIES, QRELS, "index", template, ("RR@5",), depth)
+    return SweepPlan(searched, grid_of(sweeps, "small", 5))
 
 
 @asynccontextmanager
@@ -133,6 +134,24 @@ async def test_search_that_fails_names_its_query() -> None:
         await swept(plan_of("window=4"), sender, LengthModel())
 
 
+async def test_hit_that_comes_twice_is_told() -> None:
+    """Several indices may have the same id, which judgments can't tell apart."""
+    twice = [{"_id": "1", "_score": 1.0, "_source": {"title": title}} for title in ("x", "y")]
+    sender = SmallSender(answers=[json_reply({"hits": {"hits": twice}})])
+    with pytest.raises(DataError, match="query 'q1': the reply shows a hit more than once"):
+        await swept(plan_of("window=4"), sender, LengthModel())
+
+
+async def test_search_bodies_of_queries_are_sent() -> None:
+    """Where the judgments say how a query is searched, that is what is swept."""
+    own = {"q2": {"query": {"match": {"name": "own words"}}}}
+    searched = Plan(QUERIES, QRELS, "index", multi_match("title"), ("RR@5",), 5, own)
+    sender = SmallSender()
+    await swept(SweepPlan(searched, grid_of(["window=8"], "small", 5)), sender, LengthModel())
+    assert json.loads(sender.requests[1].body)["query"] == own["q2"]["query"]
+    assert sender.windows == [8, 8]
+
+
 async def test_stages_are_swept_as_one_model() -> None:
     """What the first model keeps the second one scores; the rest follows in the first one's order."""
     plan = plan_of("model=long:2,other", "window=4")
@@ -194,11 +213,8 @@ async def test_swept_configurations_are_what_their_bridges_give(opensearch_url: 
             bridging(Config.model_validate(given), models) as bridge,
             open_client(bridge.running.url) as bridged,
         ):
-            replies = {name: await bridged.search("sweep", plan.template.fill(text, 6)) for name, text in QUERY_ITEMS}
+            replies = {name: await bridged.search("sweep", plan.body(name)) for name in BAKERY_QUERIES}
         run = {name: reply.ids for name, reply in replies.items()}
         assert {reply.outcome for reply in replies.values()} == {"applied"}
         assert (one.configuration, one.run) == (one.configuration, run)
         assert one.values == measure(plan.measures, BAKERY_QRELS, run)["nDCG@5"]
-
-
-QUERY_ITEMS = tuple(BAKERY_QUERIES.items())

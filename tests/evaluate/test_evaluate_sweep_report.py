@@ -11,10 +11,10 @@ from rich.console import Console
 
 from bridge.config import Config
 from bridge.errors import DataError
+from bridge.evaluate.evaluation import Plan
 from bridge.evaluate.grid import Configuration, grid_of
 from bridge.evaluate.sweep import Measured, Sweep, SweepPlan
 from bridge.evaluate.sweep_report import chosen_from, plotted, show, write_json
-from bridge.evaluate.template import multi_match
 
 QUERIES = {f"q{number}": f"query {number}" for number in range(8)}
 
@@ -23,7 +23,7 @@ def made(quality: Callable[[Configuration], float], *sweeps: str, left_alone: in
     """A sweep where the engine alone has 0.3 on every query, and windows cost a millisecond a hit."""
     grid = grid_of(sweeps, "embedded", 100)
     qrels = {query_id: {"d": 1} for query_id in QUERIES}
-    plan = SweepPlan(QUERIES, qrels, "shop", multi_match("title"), "nDCG@10", 100, grid)
+    plan = SweepPlan(Plan(QUERIES, qrels, "shop"), grid)
     measured = tuple(
         Measured(one, dict.fromkeys(QUERIES, quality(one)), float(one.window), {}) for one in grid.configurations()
     )
