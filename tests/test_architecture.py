@@ -30,6 +30,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("bridge.scorer", "bridge.upstream_session", "bridge.upload", "bridge.exact_response"),
     ("bridge.upstream", "bridge.client", "bridge.engine_answers", "bridge.capture"),
     ("bridge.exchange",),
+    ("bridge.pages",),
     ("bridge.status", "bridge.evaluate", "bridge.replay", "bridge.demo"),
     ("bridge.gateway",),
     ("bridge.server",),

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from bridge.replay import charts
+from bridge.pages import charts
+from bridge.pages.charts import shortened
 from bridge.replay.answers import ShownHit
-from bridge.replay.charts import shortened
 from bridge.replay.overlap import newcomers
 from bridge.replay.report_view import UNKNOWN, drawn
 from bridge.replay.summary import ChangedQuery, Summary

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import msgspec
 from markupsafe import Markup
 
-from bridge.replay import charts
-from bridge.replay.charts import Axis, Bar, Curve, Heading
+from bridge.pages import charts
+from bridge.pages.charts import Axis, Bar, Curve, Heading
+from bridge.pages.scales import Linear, Log, Percentile, nice_step
 from bridge.replay.clicks import OrderMeasures
 from bridge.replay.distributions import Percentiles
-from bridge.replay.scales import Linear, Log, Percentile, nice_step
 from bridge.replay.summary import Summary, SystemSummary
 from bridge.replay.verdict import Verdict
 from connectors.base import Reason

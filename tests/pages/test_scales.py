@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.replay.scales import Linear, Log, Percentile, Ticks, nice_step, short
+from bridge.pages.scales import Linear, Log, Percentile, Ticks, nice_step, short
 
 
 def labels(ticks: Ticks) -> list[str]:

@@ -6,8 +6,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from bridge.replay.charts import Axis, Bar, Curve, Heading, histogram, interval, lines, share_bar, slopes
-from bridge.replay.scales import Linear
+from bridge.pages.charts import Axis, Bar, Curve, Heading, histogram, interval, lines, share_bar, slopes
+from bridge.pages.scales import Linear
 
 HEADING = Heading("k", "Title & more", "What <it> shows")
 

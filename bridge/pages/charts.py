@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from bridge.replay.scales import Linear, Scale, short
+from bridge.pages.scales import Linear, Scale, short
 
 _WIDTH = 480.0
 _HEIGHT = 230.0
