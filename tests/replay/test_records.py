@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bridge.errors import DataError
 from bridge.replay.answers import Answer, ShownHit
 from bridge.replay.records import (
     SEARCHES,
     BrokenPlace,
+    Numbers,
     Record,
     Run,
     RunFolder,
@@ -49,9 +52,18 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path, cut: int) -> None:
     content = file.read_bytes()
     file.write_bytes(content[: max(len(content) - cut, 0)])
     with RunFolder(tmp_path / "run", RUN, resume=True) as opened:
-        assert opened.done == ({1} if cut == 10_000 else {0, 1})
+        assert [number for number in range(20) if number in opened.done] == ([1] if cut == 10_000 else [0, 1])
         opened.add(record(2))
     assert [kept.number for kept in read_records(tmp_path / "run")][-1] == 2
+
+
+@given(st.sets(st.integers(0, 500)))
+def test_numbers_are_a_set(given_numbers: set[int]) -> None:
+    """What was taken in is there, and nothing else."""
+    numbers = Numbers()
+    for number in given_numbers:
+        numbers.add(number)
+    assert {number for number in range(600) if number in numbers} == given_numbers
 
 
 def test_a_folder_holds_one_run(tmp_path: Path) -> None:
