@@ -19,6 +19,11 @@ MAX_ANSWERS = 1_000
 MAX_ANSWER_BYTES = 8 << 20
 """Of one answer: the mapping of an index of 10,000 fields has about 1 MB."""
 _MAX_KEPT_BYTES = 64 << 20
+WAIT_S = 2.0
+"""That a search waits for an answer, which comes in milliseconds as a rule. Not so in a cluster that has no master at
+the moment: its nodes answer searches at once, and questions about mappings after 30 s (``master_timeout``)."""
+SILENCE_HOLDS_S = 10.0
+"""For so long a question that was not answered in time is not asked again, so that not every search waits."""
 
 
 class Sender(Protocol):
@@ -41,9 +46,10 @@ class EngineAnswers:
     to hold.
     """
 
-    def __init__(self, upstream: Sender, clock: Callable[[], float]) -> None:
+    def __init__(self, upstream: Sender, clock: Callable[[], float], wait_s: float = WAIT_S) -> None:
         self._upstream = upstream
         self._clock = clock
+        self._wait_s = wait_s
         self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
         self._kept_bytes = 0
         self._asked: dict[bytes, asyncio.Task[Reply | None]] = {}
@@ -68,13 +74,22 @@ class EngineAnswers:
         return await asyncio.shield(asked)  # for others, where this client leaves
 
     async def _ask(self, question: Question, key: bytes) -> Reply | None:
-        try:
-            reply = await self._upstream.send(question.request, limit_bytes=MAX_ANSWER_BYTES)
-        except (UpstreamError, ReplyTooLargeError):
-            return None
-        if question.holds_s > 0:
-            self._keep(key, _Kept(reply, self._clock() + question.holds_s))
+        reply, holds_s = await self._asked_for(question)
+        if holds_s > 0:
+            self._keep(key, _Kept(reply, self._clock() + holds_s))
         return reply
+
+    async def _asked_for(self, question: Question) -> tuple[Reply | None, float]:
+        """The answer, and how long it holds."""
+        try:
+            async with asyncio.timeout(self._wait_s):
+                return await self._upstream.send(question.request, limit_bytes=MAX_ANSWER_BYTES), question.holds_s
+        except TimeoutError:
+            return None, min(SILENCE_HOLDS_S, question.holds_s)
+        except ReplyTooLargeError:
+            return None, question.holds_s
+        except UpstreamError:
+            return None, 0.0
 
     def _keep(self, key: bytes, kept: _Kept) -> None:
         self._forget(key)

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from bridge.engine_answers import MAX_ANSWERS, EngineAnswers
+from bridge.engine_answers import MAX_ANSWERS, SILENCE_HOLDS_S, EngineAnswers
 from bridge.errors import ReplyTooLargeError, UpstreamError
 from connectors.base import Question, Reply, Request
 
@@ -86,9 +86,40 @@ async def test_those_who_ask_at_once_wait_for_one_answer() -> None:
 async def test_an_engine_that_does_not_answer_is_asked_again() -> None:
     """Nothing is kept of a failure: the search itself says what is wrong with the engine."""
     engine = opened()
-    engine.answers = [UpstreamError(504, "silent"), ReplyTooLargeError(1)]
+    engine.answers = [UpstreamError(504, "silent"), UpstreamError(502, "refused")]
     answers = EngineAnswers(engine, lambda: 0.0)
     assert [(await answers.of([question()]))[question()] is None for _ in range(3)] == [True, True, False]
+
+
+async def test_a_search_does_not_wait_for_an_engine_that_is_slow_to_answer() -> None:
+    """A cluster without a master answers searches, but not what its mappings are: one search of some time waits."""
+    engine, now = Engine(), [0.0]
+    answers = EngineAnswers(engine, lambda: now[0], wait_s=0.0)
+    assert await answers.of([question()]) == {question(): None}
+    engine.is_open.set()
+    assert await answers.of([question()]) == {question(): None}
+    assert len(engine.asked) == 1
+    now[0] = SILENCE_HOLDS_S
+    assert (await answers.of([question()]))[question()] is not None
+
+
+async def test_a_template_that_is_slow_to_render_is_given_up() -> None:
+    """The search is passed on as it came; another one asks for itself."""
+    engine = Engine()
+    answers = EngineAnswers(engine, lambda: 0.0, wait_s=0.0)
+    once = question("/_render/template", holds_s=0.0)
+    assert await answers.of([once]) == {once: None}
+    engine.is_open.set()
+    assert (await answers.of([once]))[once] is not None
+
+
+async def test_an_answer_that_is_too_large_is_not_asked_for_by_every_search() -> None:
+    """It would be read again and again, and dropped."""
+    engine = opened()
+    engine.answers = [ReplyTooLargeError(1)]
+    answers = EngineAnswers(engine, lambda: 0.0)
+    assert [(await answers.of([question()]))[question()] for _ in range(2)] == [None, None]
+    assert len(engine.asked) == 1
 
 
 async def test_what_is_kept_is_bounded() -> None:
