@@ -81,6 +81,14 @@ def evaluate(  # noqa: PLR0913 - one parameter for each option
     depth: Annotated[int, typer.Option(help="Hits of each search.")] = 100,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the report as JSON, too.")] = None,
     runs: Annotated[Path | None, typer.Option(help="Folder for the runs in TREC format.")] = None,
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUES",
+            help="Try many settings in place of a comparison, and say which to use: window=10,50,100, blend=0:1:0.1, "
+            "model=embedded,HUB_ID. Several make a grid.",
+        ),
+    ] = None,
     engine: Engine = None,
     model: ModelName = None,
     device: Device = None,
@@ -112,7 +120,11 @@ def evaluate(  # noqa: PLR0913 - one parameter for each option
             json_file=json_file,
             runs=runs,
         )
-        run(_evaluate(settings, job, wanted, configs))
+        if sweep:
+            _check_sweep(has_systems=bool(system or bridge), has_runs=runs is not None)
+            run(_sweep(settings, job, sweep))
+        else:
+            run(_evaluate(settings, job, wanted, configs))
 
 
 def _config(one: Configured, flags: Mapping[str, object], file: Path | None) -> Config:
@@ -143,6 +155,30 @@ async def _evaluate(settings: Config, job: Job, wanted: Sequence[Wanted], config
             else:
                 systems.append(await _started(one, configs[one.name], models[one.name], stack))
         command.write_files(job, await command.run(plan, systems, console))
+
+
+def _check_sweep(*, has_systems: bool, has_runs: bool) -> None:
+    """Raises ``ConfigError`` with everything that a sweep has no use for."""
+    mistakes = {
+        "--sweep makes its own systems: leave out --system and --bridge": has_systems,
+        "--sweep writes no --runs: evaluate the configuration that it names": has_runs,
+    }
+    problems = [problem for problem, is_made in mistakes.items() if is_made]
+    if problems:
+        raise ConfigError(problems)
+
+
+async def _sweep(settings: Config, job: Job, sweeps: Sequence[str]) -> None:
+    from bridge import sweep_command  # noqa: PLC0415 - as in evaluate
+    from bridge.evaluate import command  # noqa: PLC0415 - likewise
+    from bridge.evaluate.sweep import SweepPlan  # noqa: PLC0415 - likewise
+
+    console = console_for_people()
+    material = command.read(job)
+    grid = sweep_command.grid_for(settings, material.index, sweeps)
+    async with open_direct(settings) as direct:
+        plan = await command.prepare(job, material, direct, console)
+    await sweep_command.run(settings, SweepPlan(plan, grid), console, job.json_file)
 
 
 async def _loaded(configs: Mapping[str, Config], console: Console) -> dict[str, Models]:

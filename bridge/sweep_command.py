@@ -14,9 +14,8 @@ from bridge.composition import identify, load_models, scoring
 from bridge.config import Config
 from bridge.errors import ConfigError
 from bridge.evaluate.command import progress_bar
-from bridge.evaluate.evaluation import Plan
 from bridge.evaluate.fetched import FirstStages
-from bridge.evaluate.grid import grid_of
+from bridge.evaluate.grid import Grid, grid_of
 from bridge.evaluate.sweep import Scorings, Sweep, SweepPlan, sweep
 from bridge.evaluate.sweep_report import show, write_json
 from bridge.index_config import StageConfig, Stages
@@ -27,15 +26,15 @@ _QUEUE_PAIRS = 10_000_000  # one search is scored at a time: nothing waits, and 
 _STAGES: TypeAdapter[tuple[StageConfig, ...]] = TypeAdapter(Stages)
 
 
-def plan_of(settings: Config, plan: Plan, sweeps: Sequence[str]) -> SweepPlan:
-    """The plan of a sweep over what an evaluation searches, by its first measure. Raises ``ConfigError``."""
-    policy = settings.policy((plan.index,))
+def grid_for(settings: Config, index: str, sweeps: Sequence[str]) -> Grid:
+    """What ``--sweep`` asks for, where an index has its own settings from those on. Raises ``ConfigError``."""
+    policy = settings.policy((index,))
     if not policy.is_on:
-        raise ConfigError([f"mode is off for {plan.index!r}: there is nothing to sweep"])
+        raise ConfigError([f"mode is off for {index!r}: there is nothing to sweep"])
     grid = grid_of(sweeps, settings.scorings()[policy.scoring].model_text, policy.window)
     for model in grid.models:
         _stages(model)
-    return SweepPlan(plan, grid)
+    return grid
 
 
 async def run(settings: Config, plan: SweepPlan, console: Console, json_file: Path | None = None) -> Sweep:

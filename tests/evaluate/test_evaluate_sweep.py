@@ -173,8 +173,8 @@ CONFIGURED = Config.model_validate({"upstream": "http://localhost", "indices": [
 
 def test_index_s_own_settings_are_swept_from() -> None:
     """What an index has for itself is where a sweep starts, and what it replaces."""
-    plan = sweep_command.plan_of(CONFIGURED, Plan(QUERIES, QRELS, "shop"), ["blend=0,1"])
-    assert (plan.grid.models, plan.grid.windows, plan.measure) == (("./one",), (30,), "nDCG@10")
+    grid = sweep_command.grid_for(CONFIGURED, "shop", ["blend=0,1"])
+    assert (grid.models, grid.windows) == (("./one",), (30,))
     own = sweep_command.with_model(CONFIGURED, "./two")
     assert own.scorings()[own.policy(("shop",)).scoring].model_text == "./two"
     assert own.policy(("shop",)).window == 30
@@ -191,7 +191,7 @@ def test_what_can_not_be_configured_is_told(settings: dict[str, Any], sweep_text
     """A sweep of what is off, or of stages that make no sense, ends before anything is searched."""
     config = Config.model_validate({"upstream": "http://localhost", **settings})
     with pytest.raises(ConfigError, match=problem):
-        sweep_command.plan_of(config, Plan(QUERIES, QRELS, "shop"), [sweep_text])
+        sweep_command.grid_for(config, "shop", [sweep_text])
 
 
 async def test_swept_configurations_are_what_their_bridges_give(opensearch_url: str, tmp_path: Path) -> None:
@@ -203,7 +203,8 @@ async def test_swept_configurations_are_what_their_bridges_give(opensearch_url: 
     config = Config.model_validate(base)
     plan = Plan(BAKERY_QUERIES, BAKERY_QRELS, "sweep", measures=("nDCG@5",), depth=6)
     sweeps = ["window=2,5,12", "blend=0,0.4,1"]
-    found = await sweep_command.run(config, sweep_command.plan_of(config, plan, sweeps), Console(quiet=True))
+    grid = sweep_command.grid_for(config, "sweep", sweeps)
+    found = await sweep_command.run(config, SweepPlan(plan, grid), Console(quiet=True))
     models = await load_models(config)
     assert len({one.run["q1"] for one in found.measured}) > 3
     for one in found.measured:
