@@ -152,8 +152,10 @@ def _overrides_sort(search: Search, policy: Policy) -> bool:
     return True
 
 
-def _has_search_after(search: Search) -> bool:
-    return search.has("search_after") or "search_after" in _root_retriever(search)
+def _is_walked_by_search_after(search: Search) -> bool:
+    """Also the first page of such a walk: a point in time with a sort is made for it, and has no other use."""
+    is_first_page = "pit" in search.body_members and search.has("sort")
+    return is_first_page or search.has("search_after") or "search_after" in _root_retriever(search)
 
 
 def _is_rescored(search: Search) -> bool:
@@ -164,7 +166,7 @@ def _is_rescored(search: Search) -> bool:
 _REFUSALS: tuple[tuple[Reason, Callable[[Search, Policy], bool]], ...] = (
     (Reason.SCROLL, lambda search, _: search.has("scroll")),
     (Reason.SEARCH_PIPELINE, lambda search, _: _has_a_reranker(search)),
-    (Reason.SEARCH_AFTER, lambda search, _: _has_search_after(search)),
+    (Reason.SEARCH_AFTER, lambda search, _: _is_walked_by_search_after(search)),
     (Reason.SLICE, lambda search, _: search.has("slice")),
     (Reason.RESCORE, lambda search, policy: policy.rescore == "skip" and _is_rescored(search)),
     (Reason.COLLAPSE_INNER_HITS, lambda search, _: _has_inner_hits(search)),

@@ -9,6 +9,10 @@ from connectors.base import Reason
 ON_REQUEST: Mapping[Reason, str] = {
     Reason.OFF: "The request has the header `X-Rerank: off`.",
     Reason.MODE_OFF: "The bridge runs with `mode: off`.",
+    Reason.SWITCHED_OFF: "All reranking was switched off, by `rerank-bridge off` or at the administration port.",
+    Reason.SHADOW: "With `mode: shadow`, or the header `X-Rerank: shadow`, the engine's own page is shown, and the "
+    "bridge finds out beside it what would have changed.",
+    Reason.NOT_IN_SHARE: "The search is not in the `share` that `canary`, `shadow` or `interleave` concern.",
 }
 
 BY_THE_REQUEST: Mapping[Reason, str] = {
@@ -41,7 +45,8 @@ BY_THE_REQUEST: Mapping[Reason, str] = {
     Reason.SIZE_ZERO: "The search wants no hits (`size: 0`).",
     Reason.BEYOND_WINDOW: "The page starts behind the rerank window, where first-stage order holds.",
     Reason.SCROLL: "A scroll exports hits; its pages can't be reordered as one.",
-    Reason.SEARCH_AFTER: "`search_after` continues from a first-stage score.",
+    Reason.SEARCH_AFTER: "`search_after` continues from a first-stage score, and a sorted search of a point in time is the "
+    "first page of such a walk.",
     Reason.SLICE: "A slice is a part of an export.",
     Reason.COLLAPSE_INNER_HITS: "`collapse` with `inner_hits` orders inside each group as well.",
     Reason.STORED_FIELDS_NONE: "`stored_fields: _none_` forbids to fetch any text.",

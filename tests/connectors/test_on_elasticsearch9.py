@@ -100,13 +100,11 @@ def pit(nine: SmallEngine) -> Iterator[dict[str, str]]:
     [
         {"query": MATCH},
         {"query": MATCH, "size": 4, "from": 3, "_source": False},
-        {"query": MATCH, "size": 4, "sort": ["_score"]},
-        {"query": MATCH, "size": 4, "sort": ["_score", "n"]},
         {"retriever": {"standard": {"query": MATCH}}},
     ],
 )
 def test_point_in_time(nine: SmallEngine, pit: dict[str, str], body: Any) -> None:
-    """A search of a point in time, which names no index, is reranked; ``pit_id`` and the tiebreaker are kept."""
+    """A search of a point in time, which names no index, is reranked; ``pit_id`` is kept."""
     direct, wide = both(nine, "/_search", body | {"pit": pit})
     assert wide.page.skip is None
     assert b'"pit_id"' in direct.body

@@ -121,6 +121,7 @@ HEADS: dict[str, Any] = {"collapse": {"field": "n", "inner_hits": {"name": "x"}}
         (request(MATCH, "?from=20"), Reason.BEYOND_WINDOW),
         (request(MATCH, "?scroll=1m"), Reason.SCROLL),
         (request(MATCH | {"search_after": [1]}), Reason.SEARCH_AFTER),
+        (request(MATCH | {"pit": {"id": "x"}, "sort": ["_score", "n"]}), Reason.SEARCH_AFTER),
         (request(MATCH | {"slice": {"id": 0, "max": 2}}), Reason.SLICE),
         (request(MATCH | HEADS), Reason.COLLAPSE_INNER_HITS),
         (request(MATCH | {"stored_fields": "_none_"}), Reason.STORED_FIELDS_NONE),
