@@ -80,6 +80,7 @@ def evaluate(  # noqa: PLR0913 - one parameter for each option
     body: Annotated[Path | None, typer.Option(help="JSON search body with {{query}} where the words go.")] = None,
     depth: Annotated[int, typer.Option(help="Hits of each search.")] = 100,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the report as JSON, too.")] = None,
+    html_file: Annotated[Path | None, typer.Option("--html", help="Write the report as one HTML file, too.")] = None,
     runs: Annotated[Path | None, typer.Option(help="Folder for the runs in TREC format.")] = None,
     sweep: Annotated[
         list[str] | None,
@@ -118,6 +119,7 @@ def evaluate(  # noqa: PLR0913 - one parameter for each option
             body=body,
             depth=depth,
             json_file=json_file,
+            html_file=html_file,
             runs=runs,
         )
         if sweep:

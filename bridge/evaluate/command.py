@@ -21,6 +21,7 @@ from bridge.evaluate.index import Progress, ensure_index
 from bridge.evaluate.judged import read_judged, rendered
 from bridge.evaluate.measures import DEFAULT_MEASURES, check_measures
 from bridge.evaluate.report import show, write_json
+from bridge.evaluate.report_html import write_html
 from bridge.evaluate.runs import write_run
 from bridge.evaluate.template import multi_match, read_template
 
@@ -43,6 +44,7 @@ class Job:
     body: Path | None = None
     depth: int = 100
     json_file: Path | None = None
+    html_file: Path | None = None
     runs: Path | None = None
 
 
@@ -106,6 +108,8 @@ def write_files(job: Job, evaluation: Evaluation) -> None:
     """Writes the reports and the runs where they are wanted. Raises ``DataError``."""
     if job.json_file is not None:
         write_json(evaluation, job.json_file)
+    if job.html_file is not None:
+        write_html(evaluation, job.html_file)
     if job.runs is not None:
         try:
             job.runs.mkdir(parents=True, exist_ok=True)

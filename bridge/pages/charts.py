@@ -111,6 +111,28 @@ def histogram(heading: Heading, bars: Sequence[Bar], x_title: str, y_title: str)
     return _svg(heading, frame.bottom + _BOTTOM, drawn)
 
 
+def differences(heading: Heading, values: Sequence[float], x_title: str, y_title: str) -> str:
+    """A chart of differences, as bars from zero in the order given, which is best a falling one."""
+    frame = _Frame(_TOP, _HEIGHT)
+    reach = max((abs(value) for value in values), default=0.0) or 1.0
+    y = Axis(y_title, Linear(reach, -reach, at_most=6))
+    width = (frame.right - frame.left) / max(len(values), 1)
+    zero = frame.y(y.scale.place(0.0))
+    paths: dict[str, list[str]] = {"rose": [], "fell": []}
+    for place, value in enumerate(values):
+        if value:
+            left, wide = frame.left + (place + _GAP / 2) * width, width * (1 - _GAP)
+            top = frame.y(y.scale.place(value))
+            paths["rose" if value > 0 else "fell"].append(f"M{_n(left)} {_n(zero)}h{wide:.2f}V{_n(top)}h-{wide:.2f}z")
+    drawn = [
+        *_grid(frame, y),
+        *_titles(frame, x_title, y_title),
+        *(f'<path class="count {kind}" d="{"".join(path)}"/>' for kind, path in paths.items() if path),
+        f'<path class="axis" d="M{_n(frame.left)} {_n(zero)}H{_n(frame.right)}"/>',
+    ]
+    return _svg(heading, frame.bottom + _BOTTOM, drawn)
+
+
 def share_bar(share: float, reach: float = 0.0, kind: str = "") -> str:
     """A bar beside its number, as wide as its cell where ``share`` is 1; a lighter one reaches on to ``reach``."""
     lighter = f'<rect class="light" width="{_n(reach * 100)}" height="8"/>' if reach > share else ""

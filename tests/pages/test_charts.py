@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from bridge.pages.charts import Axis, Bar, Curve, Heading, histogram, interval, lines, share_bar, slopes
+from bridge.pages.charts import Axis, Bar, Curve, Heading, differences, histogram, interval, lines, share_bar, slopes
 from bridge.pages.scales import Linear
 
 HEADING = Heading("k", "Title & more", "What <it> shows")
@@ -95,3 +95,23 @@ def test_slopes() -> None:
         "gone": "M0 35L100 40",
         "new": "M0 40L100 35",
     }
+
+
+def test_differences_rise_and_fall_from_zero() -> None:
+    """Gains go up from the middle and losses down, as far as they are large; what is the same has no bar."""
+    svg = parsed(differences(HEADING, [0.5, 0.25, 0.0, -0.5], "x", "y"))
+    (gains,), (losses,) = (of_class(svg, kind) for kind in ("rose", "fell"))
+    (axis,) = of_class(svg, "axis")
+    zero = float(axis.get("d", "").split()[1].split("H")[0])
+    heights = [zero - float(part.split("V")[1].split("h")[0]) for part in gains.get("d", "").split("z") if part]
+    depths = [zero - float(part.split("V")[1].split("h")[0]) for part in losses.get("d", "").split("z") if part]
+    assert len(heights) == 2
+    assert heights[0] == pytest.approx(2 * heights[1], abs=0.2)
+    assert depths == pytest.approx([-heights[0]], abs=0.2)
+
+
+def test_no_difference_at_all_is_an_empty_chart() -> None:
+    """Where nothing differs, or nothing is there, the axis stands alone."""
+    for values in ([], [0.0, 0.0]):
+        svg = parsed(differences(HEADING, values, "x", "y"))
+        assert (of_class(svg, "count"), len(of_class(svg, "axis"))) == ([], 1)
