@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bridge.demo.engine import Engine, running_elasticsearch, running_opensearch
+from bridge.demo.engine import Engine, running_elasticsearch, running_opensearch, running_solr
 
 
 @pytest.fixture(scope="session")
@@ -33,4 +33,24 @@ def elasticsearch9_url() -> Iterator[str]:
 def elasticsearch7_url() -> Iterator[str]:
     """The address of the session's Elasticsearch 7.10, with all open-source modules."""
     with running_elasticsearch("7.10.2") as engine:
+        yield engine.url
+
+
+@pytest.fixture(scope="session")
+def solr() -> Iterator[Engine]:
+    """A real Solr, standalone, for the whole session: do not stop it, and give your cores names of their own."""
+    with running_solr() as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def solr_url(solr: Engine) -> str:
+    """The address of the session's Solr, without ``/solr``."""
+    return solr.url
+
+
+@pytest.fixture(scope="session")
+def solr_cloud_url() -> Iterator[str]:
+    """The address of the session's SolrCloud: one node with a ZooKeeper of its own."""
+    with running_solr("cloud") as engine:
         yield engine.url

@@ -27,11 +27,12 @@ from typing import IO, Literal
 
 from bridge.demo import memory
 from bridge.demo.ports import HOST, ReservedPort, reserve_port
-from bridge.demo.recipes import ELASTICSEARCH, OPENSEARCH, Program, Recipe
+from bridge.demo.recipes import ELASTICSEARCH, OPENSEARCH, SOLR, Program, Recipe
 from bridge.errors import EngineStartError
 
 Report = Callable[[str], None]
 ElasticsearchVersion = Literal["7.10.2", "9.5.3"]
+SolrMode = Literal["standalone", "cloud"]
 
 START_TIMEOUT_S = 180.0
 """Engines are up after 10 to 20 s on two idle cores; ten times that is a fault."""
@@ -75,6 +76,22 @@ def running_elasticsearch(
     all open-source modules. ``settings`` go into ``elasticsearch.yml``; the rest is as with ``running_opensearch``.
     """
     with _running(ELASTICSEARCH[version], data, report, settings or {}) as engine:
+        yield engine
+
+
+@contextlib.contextmanager
+def running_solr(
+    mode: SolrMode = "standalone",
+    data: Path | None = None,
+    report: Report = _discard,
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[Engine]:
+    """A Solr node that answers searches, stopped at the end. Raises ``EngineStartError``.
+
+    It has a configset ``_default`` and no core or collection yet. ``cloud`` is SolrCloud with a ZooKeeper within the
+    node. ``settings`` are Java's system properties; the rest is as with ``running_opensearch``.
+    """
+    with _running(SOLR[mode], data, report, settings or {}) as engine:
         yield engine
 
 
@@ -152,12 +169,13 @@ class Engine:
         self.url = f"http://{HOST}:{port.number}"
         self._port = port
         self._is_temporary = data is None
+        self._recipe = recipe
         self._cluster = f"rerank-bridge-{secrets.token_hex(4)}"
         self.data = data or Path(tempfile.mkdtemp(prefix="rerank-bridge-", dir=_temporary_root()))
-        _write_settings(self.data / recipe.settings_file, {**recipe.settings, **settings})
+        told = _lay_out(recipe, self.data, port.number, settings)
         self._keeper = _start_keeper(
             [
-                *(str(program.java), *recipe.java_options, *program.options, recipe.main_class),
+                *(str(program.java), *recipe.java_options, *program.options, *told, recipe.main_class),
                 *recipe.arguments(self.data, port.number, self._cluster),
             ],
             program.jars,
@@ -179,6 +197,7 @@ class Engine:
         while not self._answers():
             if self._keeper.poll() is not None:
                 self._explain_death()
+            self._check_not_given_up()
             if time.monotonic() > deadline:
                 raise EngineStartError(
                     f"{self.name} does not answer on {self.url} after {timeout_s:.0f} s.\n{self._last_lines()}"
@@ -201,22 +220,30 @@ class Engine:
 
     def _answers(self) -> bool:
         try:
-            info = _get_json(self._port.number, "/_nodes/_local/http")  # not every engine here has GET /
-            if info.get("cluster_name") != self._cluster:
+            probe = self._recipe.probe
+            if not probe.is_ours(_get_json(self._port.number, probe.identity), self.data, self._cluster):
                 raise _PortTakenError
-            # A port that is open and a node that says hello may still have shards to recover.
-            found = _get_json(self._port.number, "/_search?size=0&allow_partial_search_results=false")
+            return probe.answers(_get_json(self._port.number, probe.search), self.data)
         except (OSError, http.client.HTTPException, ValueError):
             return False
-        return "hits" in found
+
+    def _check_not_given_up(self) -> None:
+        sign, log = self._recipe.gave_up, list(self._log)
+        told = next((line for line in log if sign is not None and sign in line), None)
+        if told is not None:
+            self._check_port("\n".join(log))
+            raise EngineStartError(f"{self.name} can't start: {told}")
+
+    def _check_port(self, text: str) -> None:
+        if any(sign in text for sign in self._recipe.port_taken):
+            raise _PortTakenError
 
     def _explain_death(self) -> None:
         assert self._keeper.stderr is not None
         self._log_reader.join()
         self._log.extend(self._keeper.stderr.read().splitlines())  # the keeper's own trouble, such as no Java
         text = "\n".join(self._log)
-        if "Address already in use" in text:
-            raise _PortTakenError
+        self._check_port(text)
         status = self._keeper.returncode
         hint = next((hint for sign, hint in _CAUSES.items() if sign in text), "")
         if not hint and status == _KILLED:
@@ -239,7 +266,7 @@ _SWALLOWED = 1
 """A runner's status after an exception, of which it says nothing."""
 _TRACE = "-Xlog:exceptions=info:stdout:tags"
 """Makes the JVM name every exception thrown: some 60,000 lines in a start, therefore only when a start failed."""
-_TRACE_LINES = ("[exceptions]", "[          ]")
+_TRACE_LINES = ("[exceptions]", "[          ]", "\tat ")
 _THROWN = re.compile(r"^\[exceptions\] Exception <a '([\w/$]+)'\{0x\w+\}: (.+)>$", re.MULTILINE)
 _THROWN_SHOWN = 5
 _CAUSES = {
@@ -260,13 +287,12 @@ def _temporary_root() -> Path | None:
     return SHM if has_room else None
 
 
-def _write_settings(file: Path, settings: Mapping[str, str]) -> None:
+def _lay_out(recipe: Recipe, base: Path, port: int, settings: Mapping[str, str]) -> tuple[str, ...]:
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        # JSON is YAML: no quoting of our own.
-        file.write_text("".join(f"{key}: {json.dumps(value)}\n" for key, value in settings.items()), encoding="utf-8")
+        return recipe.laid_out(base, port, {**recipe.settings, **settings})
     except OSError as error:
-        raise EngineStartError(f"{file.parent} can't be used for the engine's data: {error.strerror}") from error
+        place = error.filename or base
+        raise EngineStartError(f"{place} can't be used for the engine's data: {error.strerror}") from error
 
 
 def _start_keeper(
