@@ -21,7 +21,8 @@ from bridge.evaluate.sweep import Measured, Sweep
 
 SCHEMA = 1
 _PLOT_COLUMNS, _PLOT_ROWS = 60, 14
-_DOMINATED, _ON_FRONT, _ENGINE, _CHOSEN = ".", "o", "E", "X"
+_DRAWN = _DOMINATED, _ON_FRONT, _ENGINE, _CHOSEN = ".", "o", "E", "X"
+"""Marks of the plot, where two have the same place the later one is seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +207,7 @@ def plotted(sweep: Sweep, choice: Choice) -> list[str]:
     costs, qualities = [point.cost for point in choice.points], [point.quality for point in choice.points]
     low, high = min(qualities), max(qualities)
     cells = [[" "] * _PLOT_COLUMNS for _ in range(_PLOT_ROWS)]
-    for row in sorted(range(len(marks)), key=lambda row: (row != 0, marks[row] == _CHOSEN, marks[row] == _ON_FRONT)):
+    for row in sorted(range(len(marks)), key=lambda row: _DRAWN.index(marks[row])):
         x = _place(math.log1p(choice.points[row].cost), 0.0, math.log1p(max(costs)), _PLOT_COLUMNS)
         y = _place(choice.points[row].quality, low, high, _PLOT_ROWS)
         cells[_PLOT_ROWS - 1 - y][x] = marks[row]

@@ -102,6 +102,15 @@ def test_plot_has_cost_to_the_right_and_quality_upwards() -> None:
     assert lines[-1].startswith("  0.2700 |")
 
 
+def test_chosen_one_is_seen_in_the_plot_whatever_is_near() -> None:
+    """Others at the same place do not hide it, be it a configuration or the engine alone."""
+    better = made(lambda one: 0.4 + one.window / 1e6, "window=1000,1001")
+    assert "".join(plotted(better, chosen_from(better))[1:-3]).count("X") == 1
+    worse = made(lambda _: 0.3, "window=2,1000", "blend=0,1")
+    lines = plotted(worse, chosen_from(worse))[1:-3]
+    assert lines[-1].partition("|")[2].startswith("X")
+
+
 def test_what_speaks_against_the_choice_is_said() -> None:
     """Both numbers of the halves, few queries, and searches that no configuration touched."""
     text = " ".join(printed(made(rising, "window=10,50", left_alone=3)).split())
