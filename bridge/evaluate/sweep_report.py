@@ -95,9 +95,9 @@ def notes(sweep: Sweep, choice: Choice) -> Iterator[str]:
         )
     if count < pareto.FEW_QUERIES:
         yield f"{count} queries are few to choose by: with other queries another choice is likely"
-    for window, searches in sweep.left_alone.items():
-        if searches:
-            yield f"with a window of {window}, {searches} of {count} searches are left to the engine"
+    for searches in sorted(set(sweep.left_alone.values()) - {0}):
+        windows = ", ".join(str(window) for window, left in sweep.left_alone.items() if left == searches)
+        yield f"{searches} of {count} searches are left to the engine, with a window of {windows}"
 
 
 def write_json(sweep: Sweep, file: Path) -> None:

@@ -117,7 +117,7 @@ def test_what_speaks_against_the_choice_is_said() -> None:
     assert "nDCG@10 is 0.4000 on the half that it was chosen on and 0.4000 on the other" in text
     assert "the engine alone there: 0.3000); 100% of the halves choose the same" in text
     assert "8 queries are few to choose by" in text
-    assert "with a window of 50, 3 of 8 searches are left to the engine" in text
+    assert "3 of 8 searches are left to the engine, with a window of 10, 50" in text
 
 
 def test_json_has_every_configuration_and_query(tmp_path: Path) -> None:
