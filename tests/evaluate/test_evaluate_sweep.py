@@ -95,6 +95,14 @@ async def test_guards_and_the_configured_ranking_hold() -> None:
     assert guarded.measured[0].run["q1"] == ("3", "0", "2", "1", "4")
 
 
+async def test_searches_that_raise_documents_keep_the_engines_share() -> None:
+    """A swept blend leaves popularity what the configuration keeps for it, as the bridge does."""
+    words = {"match": {"title": "{{query}}"}}
+    body = {"query": {"function_score": {"query": words, "field_value_factor": {"field": "sold"}}}}
+    found = await swept(plan_of("window=4", "blend=1", body=body), SmallSender(), LengthModel(), boost_weight=1.0)
+    assert found.measured[0].run["q1"] == ("0", "1", "2", "3", "4")
+
+
 async def test_search_that_a_bridge_leaves_alone_is_the_engines() -> None:
     """A sorted search keeps its order in every configuration, costs nothing, and is counted."""
     body = {"query": {"match": {"title": "{{query}}"}}, "sort": ["price"]}
