@@ -61,7 +61,7 @@ async def demonstrate(
             bridge = await stack.enter_async_context(bridging(config))
         models = described_scoring(config, bridge.models)
         console.print(f"bridge: {bridge.running.url} -> {bridge.engine} at {direct.url}; {models}", highlight=False)
-        bridged = await stack.enter_async_context(open_client(bridge.running.url))
+        bridged = await stack.enter_async_context(open_client(bridge.running.url, direct.dialect))
         await show_searches(questions, direct, bridged, console)
         console.print()
         systems = (System("direct", direct, is_bridge=False), System("bridged", bridged))

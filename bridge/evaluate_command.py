@@ -30,6 +30,7 @@ from bridge.composition import Models, bridging, load_models, open_direct
 from bridge.config import Config
 from bridge.errors import ConfigError
 from bridge.evaluate.client import open_client
+from bridge.evaluate.dialect import Dialect
 from bridge.evaluate.systems import DIRECT, Configured, Running, Wanted, wanted_systems
 from bridge.index_config import IndexConfig, StageConfig
 from bridge.upstream import own_authorization, tls_context
@@ -153,9 +154,9 @@ async def _evaluate(settings: Config, job: Job, wanted: Sequence[Wanted], config
         systems = [System(DIRECT, direct, is_bridge=False, settings={"url": direct.url})]
         for one in wanted:
             if isinstance(one, Running):
-                systems.append(await _running(one, settings, stack))
+                systems.append(await _running(one, settings, direct.dialect, stack))
             else:
-                systems.append(await _started(one, configs[one.name], models[one.name], stack))
+                systems.append(await _started(one, configs[one.name], models[one.name], direct.dialect, stack))
         command.write_files(job, await command.run(plan, systems, console))
 
 
@@ -180,7 +181,7 @@ async def _sweep(settings: Config, job: Job, sweeps: Sequence[str]) -> None:
     grid = sweep_command.grid_for(settings, material.index, sweeps)
     async with open_direct(settings) as direct:
         plan = await command.prepare(job, material, direct, console)
-    await sweep_command.run(settings, SweepPlan(plan, grid), console, job.json_file)
+    await sweep_command.run(settings, SweepPlan(plan, grid, direct.dialect), console, job.json_file)
 
 
 async def _loaded(configs: Mapping[str, Config], console: Console) -> dict[str, Models]:
@@ -208,20 +209,21 @@ def _model_names(config: Config) -> list[str]:
     return list(dict.fromkeys(stage.name for scoring in config.scorings().values() for stage in scoring.model))
 
 
-async def _started(one: Configured, config: Config, models: Models, stack: AsyncExitStack) -> System:
+async def _started(one: Configured, config: Config, models: Models, dialect: Dialect, stack: AsyncExitStack) -> System:
     from bridge.evaluate.evaluation import System  # noqa: PLC0415 - as in evaluate
 
     bridge = await stack.enter_async_context(bridging(patient(config), models))
-    client = await stack.enter_async_context(open_client(bridge.running.url))
+    client = await stack.enter_async_context(open_client(bridge.running.url, dialect))
     return System(one.name, client, settings={"model": config.model_text, "window": str(config.window), **one.settings})
 
 
-async def _running(one: Running, settings: Config, stack: AsyncExitStack) -> System:
+async def _running(one: Running, settings: Config, dialect: Dialect, stack: AsyncExitStack) -> System:
     from bridge.evaluate.evaluation import System  # noqa: PLC0415 - as in evaluate
 
     context = tls_context(settings.upstream_ca_file)
     opened = open_client(
         one.url,
+        dialect,
         authorization=own_authorization(settings),
         ssl_context=context if isinstance(context, ssl.SSLContext) else None,
     )

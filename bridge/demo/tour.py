@@ -14,7 +14,6 @@ from bridge.demo.questions import Question
 from bridge.evaluate.client import SearchClient
 from bridge.evaluate.dataset import Dataset
 from bridge.evaluate.side_by_side import search_both, table
-from bridge.evaluate.template import multi_match
 
 INDEX = "python-docs"
 PAGE = 5
@@ -38,7 +37,7 @@ async def show_searches(
     questions: Sequence[Question], direct: SearchClient, bridged: SearchClient, console: Console
 ) -> None:
     """Prints the first pages of a few questions, direct and bridged, with the judged answers marked."""
-    template = multi_match("title", "text")
+    template = direct.dialect.usual()
     marks = "[bold green]*[/] is judged to answer or to help; 'was' is the place in the direct order"
     console.print(f"\n[bold]Before and after[/], a few of {len(questions)} questions ({marks})")
     for question in questions[:: max(1, len(questions) // SHOWN_QUESTIONS)][:SHOWN_QUESTIONS]:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import re
 import time
 from base64 import b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 import aiohttp
 import msgspec
 from yarl import URL
 
 from bridge.errors import ConfigError, UpstreamError
+from bridge.evaluate.dialect import SEARCH_API, Dialect, Hit
 
 if TYPE_CHECKING:
     import ssl
@@ -97,32 +98,21 @@ class Answer:
     timing: str = ""
 
 
-class _Hit(msgspec.Struct):
-    id: str = msgspec.field(name="_id")
-
-
-class _Hits(msgspec.Struct):
-    hits: list[_Hit]
-
-
-class _SearchBody(msgspec.Struct):
-    hits: _Hits
-
-
 class SearchClient:
     """Talks to one address, be it an engine or a bridge. Requests go one after another on one connection."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+    def __init__(self, session: aiohttp.ClientSession, url: str, dialect: Dialect = SEARCH_API) -> None:
         self._session = session
         self.url = url
         """The address without credentials, fit to be shown."""
+        self.dialect = dialect
 
     async def search(self, index: str, body: bytes) -> SearchReply:
         """The hits of a search. Raises ``UpstreamError`` where it is not answered by 200 and a page of hits."""
         started_s = time.perf_counter()
-        answer = await self.send("POST", f"{quote_index(index)}/_search", body)
+        answer = await self.send("POST", self.dialect.search_path(index), body)
         latency_s = time.perf_counter() - started_s
-        hits = self.read(answer, _SearchBody, f"the search on {index!r}").hits.hits
+        hits = self.hits(answer, f"the search on {index!r}")
         return SearchReply(tuple(hit.id for hit in hits), answer.rerank, latency_s, answer.timing)
 
     async def send(self, method: str, path: str, body: bytes = b"", content_type: str = "application/json") -> Answer:
@@ -141,17 +131,28 @@ class SearchClient:
 
     def read(self, answer: Answer, kind: type[_Body], what: str) -> _Body:
         """The body of a successful answer. Raises ``UpstreamError`` that names ``what`` where it is none."""
+        return self._decoded(answer, lambda body: msgspec.json.decode(body, type=kind), what)
+
+    def hits(self, answer: Answer, what: str) -> Sequence[Hit]:
+        """The hits of a successful answer to a search. Raises as ``read``."""
+        return self._decoded(answer, self.dialect.hits, what)
+
+    def _decoded(self, answer: Answer, decode: Callable[[bytes], _Body], what: str) -> _Body:
         if answer.status != 200:  # noqa: PLR2004 - the engines answer all that is read here with 200
-            raise UpstreamError(502, f"{what} at {self.url} was answered {answer.status}: {_reason(answer.body)}")
+            raise UpstreamError(502, f"{what} at {self.url} was answered {answer.status}: {reason(answer.body)}")
         try:
-            return msgspec.json.decode(answer.body, type=kind)
+            return decode(answer.body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise UpstreamError(502, f"{what} at {self.url} was answered by no engine: {error}") from error
 
 
 @asynccontextmanager
 async def open_client(
-    url: str, *, authorization: str | None = None, ssl_context: ssl.SSLContext | None = None
+    url: str,
+    dialect: Dialect = SEARCH_API,
+    *,
+    authorization: str | None = None,
+    ssl_context: ssl.SSLContext | None = None,
 ) -> AsyncIterator[SearchClient]:
     """A client for ``http[s]://[user:password@]host[:port][/prefix]``; closed at the end of the block.
 
@@ -169,12 +170,7 @@ async def open_client(
         headers=headers,
         timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S),
     ) as session:
-        yield SearchClient(session, str(address.with_user(None)).rstrip("/"))
-
-
-def quote_index(index: str) -> str:
-    """The name of an index, or several with commas and patterns, as it stands in a path."""
-    return quote(index, safe=",*")
+        yield SearchClient(session, str(address.with_user(None)).rstrip("/"), dialect)
 
 
 def _parse(url: str) -> URL:
@@ -194,15 +190,20 @@ def _basic(user: str, password: str) -> str:
 class _Error(msgspec.Struct):
     type: str = ""
     reason: str | None = None
+    msg: str | None = None
+    """Of Solr's."""
 
 
 class _ErrorBody(msgspec.Struct):
     error: _Error | str
 
 
-def _reason(body: bytes) -> str:
+def reason(body: bytes) -> str:
+    """What an engine says in the body of an error."""
     try:
         error = msgspec.json.decode(body, type=_ErrorBody).error
     except (msgspec.DecodeError, UnicodeDecodeError):
         return body[:ERROR_CHARS].decode(errors="replace")
-    return error if isinstance(error, str) else f"{error.type}: {error.reason}"
+    if isinstance(error, str):
+        return error
+    return error.msg if error.msg is not None else f"{error.type}: {error.reason}"

@@ -23,7 +23,7 @@ from bridge.evaluate.measures import DEFAULT_MEASURES, check_measures
 from bridge.evaluate.report import show, write_json
 from bridge.evaluate.report_html import write_html
 from bridge.evaluate.runs import write_run
-from bridge.evaluate.template import multi_match, read_template
+from bridge.evaluate.template import read_template
 
 _UNSAFE = re.compile(r"[^\w.+-]+")
 """In names of files, and of runs, which white space would end."""
@@ -80,7 +80,8 @@ async def prepare(job: Job, material: Material, direct: SearchClient, console: C
 
     Raises as ``ensure_index`` and ``rendered``; ``DataError`` where the body can't be used.
     """
-    template = read_template(job.body) if job.body is not None else multi_match("title", "text")
+    dialect = direct.dialect
+    template = read_template(job.body, dialect.page) if job.body is not None else dialect.usual()
     if material.dataset is not None:
         await load_index(direct, material.dataset, material.index, console)
     elif material.judged.notes:

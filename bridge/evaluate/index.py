@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from typing import Protocol
 
 import msgspec
 
 from bridge.errors import DataError, UpstreamError
-from bridge.evaluate.client import Answer, SearchClient, quote_index
+from bridge.evaluate.client import Answer, SearchClient
 from bridge.evaluate.dataset import Dataset, Document
+from bridge.evaluate.dialect import SolrSelect, quote_index
+from bridge.evaluate.solr_index import SolrIndex
 
 Progress = Callable[[int, int], None]
 """Told how many are done, and how many there are in all."""
@@ -17,6 +20,91 @@ Progress = Callable[[int, int], None]
 BULK_BYTES = 2 * 1024 * 1024
 """Of one bulk request, before its last document. The engines' manuals say 5 to 15 MB; less shows progress sooner, and a
 document may be large."""
+
+
+class Index(Protocol):
+    """An index of some engine. All raise ``UpstreamError`` where it does not do as it is told."""
+
+    async def count(self) -> int | None:
+        """How many documents it holds; None where there is no such index."""
+        ...
+
+    async def make(self) -> None:
+        """Makes it."""
+        ...
+
+    def written(self, document: Document) -> bytes:
+        """A document as it stands in a load."""
+        ...
+
+    async def load(self, documents: list[bytes]) -> None:
+        """Loads what ``written`` gave. Raises ``DataError`` where one is refused."""
+        ...
+
+    async def settle(self) -> None:
+        """Makes all that was loaded searchable."""
+        ...
+
+    async def remove(self) -> None:
+        """Takes it away."""
+        ...
+
+
+async def ensure_index(client: SearchClient, index: str, dataset: Dataset, on_progress: Progress) -> bool:
+    """Whether the index was missing and is loaded now; otherwise it is there with as many documents as the dataset.
+
+    A load that does not end well takes the index away again, so that the next attempt finds no half of it.
+
+    Raises ``DataError`` where the index holds another number of documents, since judgments would be wrong on it, or a
+    document is refused; ``UpstreamError`` where the engine does not do as it is told.
+    """
+    kept = SolrIndex(client, index) if isinstance(client.dialect, SolrSelect) else SearchIndex(client, index)
+    count = await kept.count()
+    if count is not None:
+        _check_count(count, index, dataset)
+        return False
+    await kept.make()
+    try:
+        await _load(kept, dataset, on_progress)
+        _check_count(await kept.count() or 0, index, dataset)
+    except BaseException:
+        with suppress(UpstreamError):
+            await kept.remove()
+        raise
+    return True
+
+
+async def _load(index: Index, dataset: Dataset, on_progress: Progress) -> None:
+    done = 0
+    on_progress(done, dataset.document_count)
+    for batch in _batches(map(index.written, dataset.documents())):
+        await index.load(batch)
+        done += len(batch)
+        on_progress(done, dataset.document_count)
+    await index.settle()
+
+
+def _batches(documents: Iterable[bytes]) -> Iterator[list[bytes]]:
+    batch: list[bytes] = []
+    size = 0
+    for document in documents:
+        batch.append(document)
+        size += len(document)
+        if size >= BULK_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _check_count(found: int, index: str, dataset: Dataset) -> None:
+    if found != dataset.document_count:
+        raise DataError(
+            f"index {index!r}",
+            f"it holds {found} documents, but {dataset.corpus} has {dataset.document_count}; "
+            "delete the index to have it loaded again, or name another",
+        )
+
 
 INDEX_BODY = msgspec.json.encode(
     {
@@ -49,71 +137,52 @@ class _BulkBody(msgspec.Struct):
     items: list[dict[str, _Outcome]]
 
 
-async def ensure_index(client: SearchClient, index: str, dataset: Dataset, on_progress: Progress) -> bool:
-    """Whether the index was missing and is loaded now; otherwise it is there with as many documents as the dataset.
+class SearchIndex:
+    """An index of Elasticsearch or OpenSearch."""
 
-    A load that does not end well takes the index away again, so that the next attempt finds no half of it.
+    def __init__(self, client: SearchClient, name: str) -> None:
+        self._client = client
+        self._name = name
+        self._path = quote_index(name)
 
-    Raises ``DataError`` where the index holds another number of documents, since judgments would be wrong on it, or a
-    document is refused; ``UpstreamError`` where the engine does not do as it is told.
-    """
-    if (await client.send("HEAD", quote_index(index))).status != 404:  # noqa: PLR2004 - HTTP's "there is none"
-        await _check_count(client, index, dataset)
-        return False
-    client.read(await client.send("PUT", quote_index(index), INDEX_BODY), msgspec.Raw, f"creating the index {index!r}")
-    try:
-        await _load(client, index, dataset, on_progress)
-        await _check_count(client, index, dataset)
-    except BaseException:
-        with suppress(UpstreamError):
-            await client.send("DELETE", quote_index(index))
-        raise
-    return True
+    async def count(self) -> int | None:
+        """As ``Index`` has it."""
+        if (await self._client.send("HEAD", self._path)).status == 404:  # noqa: PLR2004 - HTTP's "there is none"
+            return None
+        answer = await self._client.send("GET", f"{self._path}/_count")
+        return self._client.read(answer, _Count, f"the count of {self._name!r}").count
 
+    async def make(self) -> None:
+        """As ``Index`` has it."""
+        answer = await self._client.send("PUT", self._path, INDEX_BODY)
+        self._client.read(answer, msgspec.Raw, f"creating the index {self._name!r}")
 
-async def _load(client: SearchClient, index: str, dataset: Dataset, on_progress: Progress) -> None:
-    done = 0
-    on_progress(done, dataset.document_count)
-    for count, body in _batches(dataset.documents()):
-        answer = await client.send("POST", f"{quote_index(index)}/_bulk", body, "application/x-ndjson")
-        _check_bulk(client, index, answer)
-        done += count
-        on_progress(done, dataset.document_count)
-    answer = await client.send("POST", f"{quote_index(index)}/_refresh")
-    client.read(answer, msgspec.Raw, f"the refresh of {index!r}")
+    def written(self, document: Document) -> bytes:
+        """As ``Index`` has it."""
+        action = msgspec.json.encode({"index": {"_id": document.id}})
+        return action + b"\n" + msgspec.json.encode({"title": document.title, "text": document.text}) + b"\n"
 
+    async def load(self, documents: list[bytes]) -> None:
+        """As ``Index`` has it."""
+        body = b"".join(documents)
+        self._check_bulk(await self._client.send("POST", f"{self._path}/_bulk", body, "application/x-ndjson"))
 
-def _batches(documents: Iterable[Document]) -> Iterator[tuple[int, bytes]]:
-    """How many documents, and the body of a bulk request that indexes them."""
-    count, body = 0, bytearray()
-    for document in documents:
-        count += 1
-        body += msgspec.json.encode({"index": {"_id": document.id}}) + b"\n"
-        body += msgspec.json.encode({"title": document.title, "text": document.text}) + b"\n"
-        if len(body) >= BULK_BYTES:
-            yield count, bytes(body)
-            count, body = 0, bytearray()
-    if count:
-        yield count, bytes(body)
+    async def settle(self) -> None:
+        """As ``Index`` has it."""
+        answer = await self._client.send("POST", f"{self._path}/_refresh")
+        self._client.read(answer, msgspec.Raw, f"the refresh of {self._name!r}")
 
+    async def remove(self) -> None:
+        """As ``Index`` has it."""
+        await self._client.send("DELETE", self._path)
 
-def _check_bulk(client: SearchClient, index: str, answer: Answer) -> None:
-    reply = client.read(answer, _BulkBody, f"the bulk load of {index!r}")
-    failed = [outcome for item in reply.items for outcome in item.values() if outcome.error is not None]
-    if failed and failed[0].error is not None:
-        first, problem = failed[0], failed[0].error
-        raise DataError(
-            f"document {first.id!r}",
-            f"{client.url} refused it, as {len(failed)} of {len(reply.items)}: {problem.type}: {problem.reason}",
-        )
-
-
-async def _check_count(client: SearchClient, index: str, dataset: Dataset) -> None:
-    answer = await client.send("GET", f"{quote_index(index)}/_count")
-    found = client.read(answer, _Count, f"the count of {index!r}").count
-    if found != dataset.document_count:
-        raise DataError(
-            f"index {index!r}",
-            f"it holds {found} documents, but {dataset.corpus} has {dataset.document_count}; "
-            "delete the index to have it loaded again, or name another",
-        )
+    def _check_bulk(self, answer: Answer) -> None:
+        reply = self._client.read(answer, _BulkBody, f"the bulk load of {self._name!r}")
+        failed = [outcome for item in reply.items for outcome in item.values() if outcome.error is not None]
+        if failed and failed[0].error is not None:
+            first, problem = failed[0], failed[0].error
+            raise DataError(
+                f"document {first.id!r}",
+                f"{self._client.url} refused it, as {len(failed)} of {len(reply.items)}: "
+                f"{problem.type}: {problem.reason}",
+            )

@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-import msgspec
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from bridge.evaluate.client import SearchClient, quote_index
+from bridge.evaluate.client import SearchClient
+from bridge.evaluate.dialect import Hit
 
 LABEL_CHARS = 60
-
-
-class Hit(msgspec.Struct):
-    """A hit and its document."""
-
-    id: str = msgspec.field(name="_id")
-    source: dict[str, object] = msgspec.field(name="_source", default_factory=dict)
-
-
-class _Hits(msgspec.Struct):
-    hits: list[Hit]
-
-
-class _SearchBody(msgspec.Struct):
-    hits: _Hits
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +28,13 @@ class SideBySide:
     """Hit id -> a few words by which a person knows the hit."""
 
 
-async def search(client: SearchClient, index: str, body: bytes) -> tuple[list[Hit], str | None]:
+async def search(client: SearchClient, index: str, body: bytes) -> tuple[Sequence[Hit], str | None]:
     """The hits with their documents, and what the bridge said. An empty ``index`` searches them all.
 
     Raises ``UpstreamError``.
     """
-    answer = await client.send("POST", f"{quote_index(index)}/_search" if index else "_search", body)
-    return client.read(answer, _SearchBody, "the search").hits.hits, answer.rerank
+    answer = await client.send("POST", client.dialect.search_path(index), body)
+    return client.hits(answer, "the search"), answer.rerank
 
 
 async def search_both(direct: SearchClient, bridged: SearchClient, index: str, body: bytes) -> SideBySide:

@@ -14,7 +14,7 @@ from statistics import median
 
 from bridge.cascade import Cascades
 from bridge.errors import DataError, ScoringError, UpstreamError
-from bridge.evaluate.client import quote_index
+from bridge.evaluate.dialect import SEARCH_API, Dialect
 from bridge.evaluate.evaluation import Plan
 from bridge.evaluate.fetched import FirstStage, FirstStages, Readable
 from bridge.evaluate.grid import Configuration, Grid
@@ -34,6 +34,7 @@ class SweepPlan:
     searched: Plan
     """By whose first measure configurations are compared."""
     grid: Grid
+    dialect: Dialect = SEARCH_API
 
     @property
     def index(self) -> str:
@@ -48,7 +49,7 @@ class SweepPlan:
     def requests(self) -> Iterator[tuple[str, Request]]:
         """Query id and search of each query, with as many hits as the widest window and the run need."""
         wide = replace(self.searched, depth=max(self.searched.depth, *self.grid.windows))
-        path = f"/{quote_index(self.index)}/_search"
+        path = f"/{self.dialect.search_path(self.index)}"
         return ((query_id, Request("POST", path, _HEADERS, wide.body(query_id))) for query_id in wide.queries)
 
 

@@ -11,7 +11,7 @@ from aiohttp import web
 from bridge.errors import DataError, UpstreamError
 from bridge.evaluate.client import open_client
 from bridge.evaluate.dataset import Dataset, Document, read_dataset
-from bridge.evaluate.index import BULK_BYTES, _batches, ensure_index
+from bridge.evaluate.index import BULK_BYTES, SearchIndex, _batches, ensure_index
 from bridge.evaluate.template import multi_match
 
 Serve = Callable[[Callable[[web.Request], Awaitable[web.StreamResponse]]], Awaitable[str]]
@@ -107,22 +107,20 @@ def test_batches_are_bounded_and_read_ahead_of_nothing() -> None:
     """A batch ends with the document that fills it, and no document is read before its batch is wanted."""
     read: list[str] = []
 
-    def documents() -> Iterator[Document]:
+    def documents() -> Iterator[bytes]:
         for number in range(4):
             read.append(str(number))
-            yield Document(str(number), "x" * (BULK_BYTES // 2))
+            yield b"x" * (BULK_BYTES // 2)
 
     batches = _batches(documents())
-    count, body = next(batches)
-    assert (count, read) == (2, ["0", "1"])
-    assert BULK_BYTES <= len(body) < BULK_BYTES * 1.5
-    assert [count for count, _ in batches] == [2]
+    assert (len(next(batches)), read) == (2, ["0", "1"])
+    assert [len(batch) for batch in batches] == [2]
 
 
-def test_batch_is_lines_of_actions_and_documents() -> None:
-    """Each document has its action line and its own, whatever characters it holds."""
-    [(count, body)] = _batches([Document('a"\n', "två\nlines", None)])
-    assert count == 1
+async def test_document_is_a_line_of_its_action_and_one_of_its_own() -> None:
+    """Whatever characters it holds."""
+    async with open_client("http://localhost") as client:
+        body = SearchIndex(client, "fruit").written(Document('a"\n', "två\nlines", None))
     assert [json.loads(line) for line in body.splitlines()] == [
         {"index": {"_id": 'a"\n'}},
         {"title": None, "text": "två\nlines"},
