@@ -7,11 +7,15 @@ excludes. Source: "Response filtering" in the common options of the REST API (El
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from connectors._wildcard import matches
 
 _HIT = ("hits", "hits")
 _NOTHING = "-_"
+_TWICE = ("**", "**")
+_REMEMBERED = 4_096
+"""Answers, so that what is left of a path is not followed again in each way that leads to it."""
 SHARD_FAILURES = ("_shards", "failures")
 _EXCLUDED_INSTEAD = {
     "-_shards": tuple(f"-_shards.{name}" for name in ("total", "successful", "skipped", "failed")),
@@ -51,8 +55,8 @@ def parse(value: str) -> FilterPath:
     """The filter that a parameter's value means."""
     paths = _split(value)
     return FilterPath(
-        includes=tuple(tuple(path.split(".")) for path in paths if not path.startswith("-")),
-        excludes=tuple(tuple(path[1:].split(".")) for path in paths if path.startswith("-")),
+        includes=tuple(_segments(path) for path in paths if not path.startswith("-")),
+        excludes=tuple(_segments(path[1:]) for path in paths if path.startswith("-")),
     )
 
 
@@ -74,6 +78,13 @@ def _split(value: str) -> list[str]:
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
+def _segments(path: str) -> tuple[str, ...]:
+    """The names and patterns of a path; ``**`` beside itself says no more, and would be tried in each possible way."""
+    names = path.split(".")
+    return tuple(name for name, next_one in zip(names, [*names[1:], ""], strict=True) if (name, next_one) != _TWICE)
+
+
+@lru_cache(maxsize=_REMEMBERED)
 def _covers(pattern: tuple[str, ...], path: tuple[str, ...]) -> bool:
     """Whether the pattern matches the path or one of its parents."""
     if not pattern:
@@ -85,6 +96,7 @@ def _covers(pattern: tuple[str, ...], path: tuple[str, ...]) -> bool:
     return matches(pattern[0], path[0]) and _covers(pattern[1:], path[1:])
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def _reaches_into(pattern: tuple[str, ...], path: tuple[str, ...]) -> bool:
     """Whether the pattern can match something below the path."""
     if not path:

@@ -25,6 +25,8 @@ from connectors._filter_path import parse, widened
         ("**._id", "hits.hits._id", True, True),
         ("**._id", "hits.hits._source", True, False),
         ("hits.**.title", "hits.hits._source", True, False),
+        ("hits.**.**.title", "hits.hits._source", True, False),
+        ("**.**.hits.**", "hits.hits._source", True, True),
         ("-took", "hits.hits", True, True),
         ("-hits.hits._source", "hits.hits._source", False, False),
         ("-hits.hits._source", "hits.hits", True, False),
@@ -90,3 +92,10 @@ def test_what_is_shown_of_a_score(value: str, expected: bool) -> None:  # noqa: 
 def test_widening(value: str, expected: str | None) -> None:
     """Score, source and failures are added where they lack; what excludes more than one of them can't be widened."""
     assert widened(value, ("_score", "_source")) == expected
+
+
+@pytest.mark.parametrize("segments", [["**"] * 900, ["**", "a"] * 30, ["**", "*"] * 30])
+def test_no_filter_takes_long(segments: list[str]) -> None:
+    """Each ``**`` may stand for any names: there are more ways to read some paths than there is time."""
+    shown = parse(".".join([*segments, "x"]))
+    assert not shown.shows_whole(*"a" * 60, "y")
