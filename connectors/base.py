@@ -79,6 +79,9 @@ class Reason(StrEnum):
 
     OFF = "off"
     MODE_OFF = "mode-off"
+    SWITCHED_OFF = "switched-off"
+    SHADOW = "shadow"
+    NOT_IN_SHARE = "not-in-share"
     CONTENT_TYPE = "content-type"
     CONTENT_ENCODING = "content-encoding"
     BODY_TOO_LARGE = "body-too-large"
@@ -102,6 +105,11 @@ class Reason(StrEnum):
     SEARCH_AFTER = "search-after"
     SLICE = "slice"
     COLLAPSE_INNER_HITS = "collapse-inner-hits"
+    GROUPED = "grouped"
+    COMPONENT = "component"
+    FIELD_LIST = "field-list"
+    HANDLER_UNKNOWN = "handler-unknown"
+    SHARD_REQUEST = "shard-request"
     STORED_FIELDS_NONE = "stored-fields-none"
     ID_TOO_LONG = "id-too-long"
     UNKNOWN_ID = "unknown-id"
@@ -112,6 +120,7 @@ class Reason(StrEnum):
     ENGINE_ERROR = "engine-error"
     SHARDS_FAILED = "shards-failed"
     PARTIAL = "partial"
+    NOT_MODIFIED = "not-modified"
     REPLY_TOO_LARGE = "reply-too-large"
     REPLY_SHAPE = "reply-shape"
     MODEL_FAILED = "model-failed"
@@ -129,6 +138,8 @@ class PassThrough:
     """The largest ``from + size`` that the engine allows, where it refused the widened search for that."""
     read: SearchPlan | None = None
     """What had been read of the search by then."""
+    pattern: str | None = field(default=None, compare=False)
+    """The configured index pattern that it goes by, as a policy has it; None where it was not read so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +189,8 @@ class Policy:
     """What the configuration wants for the index that a search names."""
 
     is_on: bool = True
+    pattern: str = ""
+    """The configured index pattern that it stands for; empty: it is that of all other indices."""
     scoring: str = ""
     """Which of the configured ways to score (models, ranking, deadline) is meant: a name of the configuration's."""
     window: int = 100

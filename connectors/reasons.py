@@ -22,7 +22,7 @@ BY_THE_REQUEST: Mapping[Reason, str] = {
     Reason.NOT_JSON: "The body is not a JSON object; the engine says what is wrong with it.",
     Reason.BODY_SHAPE: "A parameter stands twice or is not well encoded, `from` or `size` is no plain number, or "
     "`fields` no list: the engine may read it otherwise.",
-    Reason.REPLY_FORMAT: "The client asks for YAML, CBOR or SMILE.",
+    Reason.REPLY_FORMAT: "The client asks for YAML, CBOR or SMILE; of Solr, for another `wt` than JSON, or `json.wrf`.",
     Reason.FILTER_PATH: "`filter_path` leaves no hits to reorder, or parts of them that could not be restored exactly.",
     Reason.TEMPLATE: "A search template that the engine does not render for this client, or whose URL has parameters "
     "(`size`, `sort`, `_source` and the like) that it replaces.",
@@ -40,7 +40,7 @@ BY_THE_REQUEST: Mapping[Reason, str] = {
     "a kind that is not known.",
     Reason.SEARCH_PIPELINE: "A search pipeline, `ext.rerank` or `ext.mmr` orders the hits already, or the pipeline "
     "can't be looked up or has a processor that is not known.",
-    Reason.RESCORE: "The search has a `rescore` of its own, and the setting `rescore` is `skip`.",
+    Reason.RESCORE: "The search has a `rescore` of its own, or Solr's `rq`, and the setting `rescore` is `skip`.",
     Reason.SORTED: "The order asked for is not by falling `_score` first.",
     Reason.SIZE_ZERO: "The search wants no hits (`size: 0`).",
     Reason.BEYOND_WINDOW: "The page starts behind the rerank window, where first-stage order holds.",
@@ -48,7 +48,15 @@ BY_THE_REQUEST: Mapping[Reason, str] = {
     Reason.SEARCH_AFTER: "`search_after` continues from a first-stage score, and a sorted search of a point in time is the "
     "first page of such a walk.",
     Reason.SLICE: "A slice is a part of an export.",
-    Reason.COLLAPSE_INNER_HITS: "`collapse` with `inner_hits` orders inside each group as well.",
+    Reason.COLLAPSE_INNER_HITS: "`collapse` with `inner_hits`, or Solr's `expand`, orders inside each group as well.",
+    Reason.GROUPED: "Solr groups the hits (`group`).",
+    Reason.COMPONENT: "A component of Solr adds to each hit or to the page what could not be cut with it: similar "
+    "documents (`mlt`), term vectors (`tv`), clusters (`clustering`).",
+    Reason.FIELD_LIST: "Solr's `fl` is not understood, or puts documents into documents (`[child]`), so that what is "
+    "fetched beside could not be taken out again.",
+    Reason.HANDLER_UNKNOWN: "What Solr's request handler adds to searches can't be asked with the client's rights, and "
+    "the search does not say itself which fields (`fl`) and how many hits (`rows`) it wants.",
+    Reason.SHARD_REQUEST: "A node of Solr asks another for its part of a search (`isShard`).",
     Reason.STORED_FIELDS_NONE: "`stored_fields: _none_` forbids to fetch any text.",
     Reason.ID_TOO_LONG: "The search runs on its own, and what a later request has to know of it (the words above all) "
     "does not fit into an id.",
@@ -60,6 +68,7 @@ BY_THE_REPLY: Mapping[Reason, str] = {
     Reason.ENGINE_ERROR: "The engine answered with an error; the client gets it as it is.",
     Reason.SHARDS_FAILED: "Some shards failed, and it may be for what the bridge asked beside the client's own wishes.",
     Reason.PARTIAL: "The search still runs on its own; the hits so far stay in first-stage order.",
+    Reason.NOT_MODIFIED: "The engine says that the client's own copy of the reply is still good (304).",
     Reason.REPLY_TOO_LARGE: "The reply to the widened search is larger than `max_search_reply_bytes`.",
     Reason.REPLY_SHAPE: "The reply is not the JSON of a search.",
     Reason.TOO_FEW_HITS: "There are fewer than two hits.",
