@@ -9,10 +9,10 @@ to 9.3, with the defaults of ``KnnSearchBuilder`` and ``KnnVectorQueryBuilder`` 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from connectors._raw_json import Edit, edited, elements, members, with_members
+from connectors._raw_json import Edit, Span, edited, elements, members, with_members
 
 DEFAULT_SIZE = 10
 """Of a page, and of the neighbours looked for where a body names no size."""
@@ -73,19 +73,25 @@ def pins_of(search: Mapping[str, object], size: int) -> tuple[Pin, ...]:
     return (*above, *(pin for path in _PLACES_OF_QUERIES for pin in _query_pins(_at(search, path), path, size)))
 
 
-def pinned(body: bytes, pins: tuple[Pin, ...]) -> bytes:
+def pinned(body: bytes, pins: Sequence[Pin]) -> bytes:
     """The search body with these sizes written out. Raises ``RawJsonError``."""
+    inner: dict[str | int, list[Pin]] = {}
     for pin in pins:
-        body = _with_k(body, pin.path, pin.k)
-    return body
+        if pin.path:
+            inner.setdefault(pin.path[0], []).append(Pin(pin.path[1:], pin.k))
+    places = _places(body, inner)
+    body = edited(body, [Edit(places[key], pinned(places[key].of(body), below)) for key, below in inner.items()])
+    own = next((pin.k for pin in pins if not pin.path), None)
+    return body if own is None else with_members(body, {"k": own})
 
 
-def _with_k(buffer: bytes, path: Path, k: int) -> bytes:
-    if not path:
-        return with_members(buffer, {"k": k})
-    key = path[0]
-    span = elements(buffer)[key] if isinstance(key, int) else members(buffer)[key].value
-    return edited(buffer, [Edit(span, _with_k(span.of(buffer), path[1:], k))])
+def _places(buffer: bytes, keys: Collection[str | int]) -> Mapping[str | int, Span]:
+    """Where the members of an object stand, or the elements of a list, if any of them is wanted."""
+    if not keys:
+        return {}
+    if any(isinstance(key, int) for key in keys):
+        return dict(enumerate(elements(buffer)))
+    return {key: member.value for key, member in members(buffer).items()}
 
 
 def _at(value: object, path: tuple[str, ...]) -> object:

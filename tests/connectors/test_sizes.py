@@ -114,3 +114,11 @@ def test_the_other_bytes_stay() -> None:
     """A vector's numbers, white space and the order of members are as they came."""
     body = b'{"query" : {"knn":{ "field":"v","query_vector":[1.0,1e-7] }},"x":1.50}'
     assert pinned(body, pins_of(json.loads(body), 5)) == body.replace(b"] }}", b'] ,"k":5}}')
+
+
+def test_many_sizes_are_written_in_one_go() -> None:
+    """Those within each other too; ten thousand, each sought from the beginning of the body, would take minutes."""
+    clause = b'{"knn":{"field":"v","filter":{"knn":{"field":"w"}}}}'
+    whole = b'{"knn":{"field":"v","filter":{"knn":{"field":"w","k":5}},"k":5}}'
+    body, expected = (b'{"query":{"bool":{"should":[%b]}}}' % b",".join([one] * 10_000) for one in (clause, whole))
+    assert pinned(body, pins_of(json.loads(body), 5)) == expected
