@@ -124,7 +124,7 @@ def evaluate(  # noqa: PLR0913 - one parameter for each option
             runs=runs,
         )
         if sweep:
-            _check_sweep(has_systems=bool(system or bridge), has_runs=runs is not None)
+            _check_sweep(has_systems=bool(system or bridge), has_more=runs is not None or html_file is not None)
             run(_sweep(settings, job, sweep))
         else:
             run(_evaluate(settings, job, wanted, configs))
@@ -160,11 +160,11 @@ async def _evaluate(settings: Config, job: Job, wanted: Sequence[Wanted], config
         command.write_files(job, await command.run(plan, systems, console))
 
 
-def _check_sweep(*, has_systems: bool, has_runs: bool) -> None:
+def _check_sweep(*, has_systems: bool, has_more: bool) -> None:
     """Raises ``ConfigError`` with everything that a sweep has no use for."""
     mistakes = {
         "--sweep makes its own systems: leave out --system and --bridge": has_systems,
-        "--sweep writes no --runs: evaluate the configuration that it names": has_runs,
+        "--sweep writes neither --runs nor --html: evaluate the configuration that it names": has_more,
     }
     problems = [problem for problem, is_made in mistakes.items() if is_made]
     if problems:

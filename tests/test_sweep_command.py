@@ -40,7 +40,8 @@ def test_sweep_names_the_configuration_to_use(opensearch_url: str, tmp_path: Pat
     [
         (("--sweep", "window=1"), "a window is a whole number from 2 to 10,000"),
         (("--sweep", "window=9", "--bridge", "http://127.0.0.1:9"), "--sweep makes its own systems"),
-        (("--sweep", "window=9", "--runs", "runs"), "--sweep writes no --runs"),
+        (("--sweep", "window=9", "--runs", "runs"), "--sweep writes neither --runs nor --html"),
+        (("--sweep", "window=9", "--html", "page.html"), "--sweep writes neither --runs nor --html"),
     ],
 )
 def test_what_a_sweep_has_no_use_for_is_told(tmp_path: Path, arguments: tuple[str, ...], problem: str) -> None:
