@@ -43,7 +43,7 @@ class Asker:
 
     def ask(self, target: str) -> Mapping[str, object] | Question | None:
         """The object that ``GET target`` is answered; None where it is another answer, or none at all."""
-        answer = self._answer(target)
+        answer = self.answer_of(target)
         return answer if isinstance(answer, Question) else read(answer)
 
     def ask_indices(self, api: str) -> Mapping[str, object] | Question | None:
@@ -54,9 +54,10 @@ class Asker:
     def answer_of_indices(self, api: str) -> Reply | Question | None:
         """The same, unread: for answers that are read once and not for each search."""
         path = path_of(self.indices, api, self.parameters)
-        return self._answer(path) if path is not None else None
+        return self.answer_of(path) if path is not None else None
 
-    def _answer(self, target: str) -> Reply | Question | None:
+    def answer_of(self, target: str) -> Reply | Question | None:
+        """What ``GET target`` is answered, unread; the question where that is not known yet."""
         question = Question(Request("GET", target, _identity(self.request.headers)), HOLDS_S)
         return self.answers.get(question, question)
 
