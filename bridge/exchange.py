@@ -138,8 +138,12 @@ class Exchange:
         again = self._connector.repeat(plan, places)
         if again is None:
             return None
-        with watch.upstream():
-            second = await self._upstream.send(again, limit_bytes=plan.max_reply_bytes)
+        try:
+            with watch.upstream():
+                second = await self._upstream.send(again, limit_bytes=plan.max_reply_bytes)
+        except UpstreamError as error:  # theirs alone: the other searches have been answered
+            _log.warning("upstream failed", status=error.status, problem=error.problem)
+            second = self._connector.error(error.status, error.problem)
         return self._connector.merged(plan, reply, places, second)
 
     async def _planned(self, request: Request, watch: Stopwatch) -> ExchangePlan | PassThrough:
