@@ -52,6 +52,7 @@ from connectors.explained import with_explanation
 _WINDOW_LIMIT_S = 60.0  # how long a window that an engine refused is remembered: the setting may be raised
 _WINDOW_LIMITS = 1_000  # indices whose limits are remembered
 _AT_ONCE_BYTES = 1 << 19  # of a reply that is read at once: a few milliseconds, as `scripts/bench overhead` has it
+_PLANNED_AT_ONCE_BYTES = 1 << 16  # of a request: real ones are a few KiB, a whole MiB of words takes seconds to read
 _MAX_ROUNDS = 4  # of questions: a template is rendered, then its mapping asked for; more would be a mistake
 
 _Result = TypeVar("_Result")
@@ -149,7 +150,7 @@ class Exchange:
     async def _planned(self, request: Request, watch: Stopwatch) -> ExchangePlan | PassThrough:
         answers: dict[Question, Reply | None] = {}
         for _ in range(_MAX_ROUNDS):
-            plan = self._connector.plan(request, self._policy_of, answers)
+            plan = await _read(request, partial(self._connector.plan, request, self._policy_of, answers))
             if not isinstance(plan, Questions):
                 return plan
             with watch.upstream():
@@ -254,6 +255,12 @@ def window_of(search: SearchPlan, page: HitPage, instruction: str, guards: Guard
         scoring=search.policy.scoring,
         first_stage_weight=search.policy.boost_weight if search.has_boosts else 0.0,
     )
+
+
+async def _read(request: Request, work: Callable[[], _Result]) -> _Result:
+    """What the work with a request gives; in a thread where it may take long. A compressed one may be any length."""
+    is_short = len(request.body) <= _PLANNED_AT_ONCE_BYTES and request.header("content-encoding") is None
+    return work() if is_short else await asyncio.to_thread(work)
 
 
 async def _without_holding(reply: Reply, work: Callable[[], _Result]) -> _Result:
