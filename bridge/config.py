@@ -344,6 +344,7 @@ class Config(BaseModel):
         own = self._with(wanted)
         return Policy(
             is_on=own.mode == "on",
+            pattern=wanted.pattern if wanted else "",
             scoring=str(own.scoring),
             window=own.window,
             text_fields=tuple(TextField(f.name, f.label, f.max_chars) for f in wanted.text_fields) if wanted else (),

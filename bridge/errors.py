@@ -54,12 +54,13 @@ class RequestError(BridgeError):
 
 
 class UpstreamError(BridgeError):
-    """The engine gave no whole answer; ``status`` is the 502 or 504 that the client gets."""
+    """The engine gave no whole answer; ``status`` is the 502 or 504 that the client gets, ``kind`` a word for why."""
 
-    def __init__(self, status: int, problem: str) -> None:
+    def __init__(self, status: int, problem: str, kind: str = "other") -> None:
         super().__init__(problem)
         self.status = status
         self.problem = problem
+        self.kind = kind
 
 
 class ReplyTooLargeError(BridgeError):

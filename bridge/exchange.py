@@ -201,12 +201,9 @@ class Exchange:
                 return _passed_on(plan.searches[useless[0]], pages[useless[0]])
             reply = merged
         orders = [search.order for search in scored]
-        reply = await _without_holding(reply, partial(self._connector.splice, plan, pages, reply, orders))
-        for search in scored:
-            if search.reason is None:
-                self._telemetry.search_applied(watch.upstream_s, watch.score_s, watch.bridge_s, search.stages)
-            else:
-                self._telemetry.search_skipped(search.reason)
+        with watch.splicing():
+            reply = await _without_holding(reply, partial(self._connector.splice, plan, pages, reply, orders))
+        self._count(plan, scored, watch)
         if not scored:
             return reply
         if EXPLAIN in control_words(request.headers):
@@ -216,6 +213,16 @@ class Exchange:
             watch.header([search.stages if search.reason is None else () for search in scored]),
         )
         return replace(reply, headers=(*reply.headers, *marks))
+
+    def _count(self, plan: ExchangePlan, scored: Sequence[Scored], watch: Stopwatch) -> None:
+        for search, found in zip(plan.searches, scored, strict=True):
+            pattern = _pattern(search)
+            if found.reason is not None:
+                self._telemetry.search_skipped(found.reason, pattern)
+            elif found.order is not None:
+                self._telemetry.search_applied(pattern, found.stages, found.order)
+        if any(found.reason is None for found in scored):
+            self._telemetry.exchange_timed(watch.spent)
 
     def _explained(
         self, plan: ExchangePlan, pages: Sequence[Page], reply: Reply, scored: Sequence[Scored], watch: Stopwatch
@@ -285,7 +292,12 @@ def _unread(page: Page, scored: Scored) -> Page:
 
 def _passed_on(search: SearchPlan | PassThrough, page: Page) -> PassThrough:
     """The decision to ask anew, with what was read of the search."""
-    return PassThrough(_reason(page), read=search if isinstance(search, SearchPlan) else None)
+    read = search if isinstance(search, SearchPlan) else None
+    return PassThrough(_reason(page), read=read, pattern=_pattern(search))
+
+
+def _pattern(search: SearchPlan | PassThrough) -> str | None:
+    return search.policy.pattern if isinstance(search, SearchPlan) else search.pattern
 
 
 def _reason(page: Page | SearchPlan) -> Reason:

@@ -79,7 +79,7 @@ class Gateway:
     async def handle(self, http: web.BaseRequest) -> web.StreamResponse:
         """The reply to any request, written; errors of whatever kind end in it."""
         client = Client(http, keep_alive=not self._draining)
-        with self._counted():
+        with self._counted(client):
             try:
                 await self._route(client)
             except UpstreamError as error:
@@ -88,7 +88,7 @@ class Gateway:
                 client.break_off()
             except Exception as error:  # noqa: BLE001 - no error of ours leaves a client without an answer
                 _log.error("request failed", method=client.head.method, path=client.head.path, **without_message(error))
-                await self._fail(client, UpstreamError(502, "the bridge failed; its log says why"))
+                await self._fail(client, UpstreamError(502, "the bridge failed; its log says why", "bridge"))
         return client.response
 
     async def _route(self, client: Client) -> None:
@@ -158,8 +158,9 @@ class Gateway:
     ) -> None:
         start = self._clock()
         async with self._upstream.stream(self._connector.forwarded(request), body) as reply:
-            self._telemetry.search_skipped(why.reason)
+            self._telemetry.search_skipped(why.reason, why.pattern)
             spent_s = self._clock() - start
+            self._telemetry.skipped_timed(spent_s)
             marks = (_skipped(why.reason), ("Server-Timing", f"upstream;dur={spent_s * 1000:.1f}"))
             if EXPLAIN in control_words(request.headers):
                 await _explain(client, reply, why, spent_s, *marks)
@@ -168,7 +169,7 @@ class Gateway:
 
     async def _fail(self, client: Client, error: UpstreamError, *marks: tuple[str, str]) -> None:
         """Says in the engine's envelope what went wrong, or breaks off what had begun."""
-        self._telemetry.upstream_failed(error.status)
+        self._telemetry.upstream_failed(error.status, error.kind)
         _log.warning("upstream failed", status=error.status, problem=error.problem, cause=_cause(error))
         if client.response.begun:
             client.break_off()
@@ -179,14 +180,14 @@ class Gateway:
             client.break_off()
 
     @contextmanager
-    def _counted(self) -> Iterator[None]:
+    def _counted(self, client: Client) -> Iterator[None]:
         self._telemetry.request_started()
         self._under_way += 1
         self._drained.clear()
         try:
             yield
         finally:
-            self._telemetry.request_ended()
+            self._telemetry.request_ended(client.response.status if client.response.begun else None)
             self._under_way -= 1
             if not self._under_way:
                 self._drained.set()

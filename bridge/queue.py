@@ -59,6 +59,12 @@ class Search:
     waiting_tokens: int = 0
     """Of the texts that are not begun, estimated where they are not read."""
     done: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    asked_at: float = 0.0
+    queue_s: float = 0.0
+    """From when it was asked until its first text was begun; 0 where none is."""
+    read_s: float = 0.0
+    score_s: float = 0.0
+    """Of the batches that it had a part in."""
 
     @property
     def waiting_pairs(self) -> int:

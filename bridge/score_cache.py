@@ -7,8 +7,11 @@ content; neither texts nor hits are kept.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
+
+from bridge.cache_use import CacheUse
+from bridge.metrics_table import Sample
 
 ENTRY_BYTES = 200
 """Of one score with its key: 154 measured on CPython 3.11, and room for a table that grows."""
@@ -21,11 +24,25 @@ class ScoreCache:
     def __init__(self, max_bytes: int) -> None:
         self._max_entries = max_bytes // ENTRY_BYTES
         self._scores: OrderedDict[bytes, float] = OrderedDict()
+        self._hits = self._misses = 0
+
+    @property
+    def use(self) -> CacheUse:
+        """How it is used, until now."""
+        entries = (len(self._scores) * ENTRY_BYTES, self._max_entries * ENTRY_BYTES)
+        return CacheUse(self._hits, self._misses, *entries)
+
+    def samples(self) -> Iterator[Sample]:
+        """Its use as metrics."""
+        return self.use.samples("score")
 
     def get(self, key: bytes) -> float | None:
         """The score, or None where it is not known (any more)."""
         score = self._scores.get(key)
-        if score is not None:
+        if score is None:
+            self._misses += 1
+        else:
+            self._hits += 1
             self._scores.move_to_end(key)
         return score
 

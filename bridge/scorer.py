@@ -24,7 +24,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -34,7 +36,8 @@ from bridge.models.base import Model, Tokens
 from bridge.packing import estimated_tokens
 from bridge.queue import MIN_SCORED, Batch, Queue, Search, Unread
 from bridge.score_cache import ScoreCache, score_keys
-from bridge.telemetry import Telemetry
+from bridge.scorer_samples import Scoring, samples
+from bridge.telemetry import Steps, Telemetry
 
 _READ_AHEAD = 2  # batches of each replica that are read: one that is prefetched, and one to fill the next from
 _BATCHES = {"cpu": 1, "cuda": 2}  # that a replica is given: a GPU must find the next one when it ends the one before
@@ -76,6 +79,7 @@ class Scorer:
         self._is_to_advance = False
         self._is_running = False
         self._tasks: set[asyncio.Task[None]] = set()
+        self._watched = ExitStack()
 
     @property
     def model_name(self) -> str:
@@ -84,12 +88,17 @@ class Scorer:
 
     async def __aenter__(self) -> Self:
         self._is_running = True
+        models = [replica.model for replica in self._replicas]
+        scoring = Scoring(models, self._queue, self._queue_pairs, self._batch_tokens)
+        for source in (partial(samples, scoring), self._cache.samples):
+            self._watched.enter_context(self._telemetry.watching(source))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._is_running = False
+        self._watched.close()
         self._queue.fail(ScoringError("the bridge stops"))
         tasks = tuple(self._tasks)
         for task in tasks:
@@ -132,13 +141,12 @@ class Scorer:
     async def _worked_off(self, search: Search) -> None:
         """Returns when all of a search is scored, or its deadline passed. Raises ``ScoringError``."""
         self._queue.add(search)
-        self._count_waiting()
         self._advance_soon()
         try:
             await asyncio.wait({search.done}, timeout=self._left_s(search.deadline))
         finally:
             self._queue.discard(search)
-            self._count_waiting()
+            self._telemetry.search_worked_off(self.model_name, Steps(search.queue_s, search.read_s, search.score_s))
         if search.done.done():
             search.done.result()
 
@@ -161,7 +169,9 @@ class Scorer:
                 unread.append(Unread(key, text, tokens))
         self._telemetry.pairs_known(self.model_name, sum(score is not None for score in scores))
         waiting_tokens = sum(text.tokens for text in unread)
-        return Search(query_text, instruction, deadline, scores, places, unread, waiting_tokens=waiting_tokens)
+        search = Search(query_text, instruction, deadline, scores, places, unread, waiting_tokens=waiting_tokens)
+        search.asked_at = self._clock()
+        return search
 
     def _refusal(self, search: Search) -> ScoringError | None:
         """Why a search does not get into the queue; None where it may."""
@@ -180,9 +190,6 @@ class Scorer:
     def _waiting_s(self) -> float:
         """Seconds until the model is done with what waits now, by the speed measured."""
         return self._queue.tokens * self._pace.seconds_per_token / len(self._replicas)
-
-    def _count_waiting(self) -> None:
-        self._telemetry.waiting_pairs(self.model_name, self._queue.pairs)
 
     def _advance_soon(self) -> None:
         """Begins what can be begun once all that is asked at this moment, as by one request, is in the queue."""
@@ -220,9 +227,8 @@ class Scorer:
         texts = [text for _, text, _ in chunk]
         loop = asyncio.get_running_loop()
         try:
-            read = await loop.run_in_executor(
-                self._reader, self._model.read, search.query_text, texts, search.instruction
-            )
+            read, seconds = await loop.run_in_executor(self._reader, self._timed_read, search, texts)
+            search.read_s += seconds
             search.put_read(chunk, read)
         except Exception as error:  # noqa: BLE001 - whatever a model raises, the search gets its answer
             search.fail(_translated(error))
@@ -230,11 +236,17 @@ class Scorer:
             self._is_reading = False
             self._advance()
 
+    def _timed_read(self, search: Search, texts: Sequence[str]) -> tuple[Sequence[Tokens], float]:
+        started = self._clock()
+        return self._model.read(search.query_text, texts, search.instruction), self._clock() - started
+
     def _next_batch(self, replica: _Replica) -> Batch | None:
         starts_at = max(self._clock(), replica.free_at)
         batch = self._queue.next_batch(self._batch_tokens, lambda deadline: self._pace.tokens(deadline - starts_at))
         if batch is not None:
             replica.batches += 1
+            for search in batch.searches:
+                search.queue_s = search.queue_s or starts_at - search.asked_at
             replica.free_at = starts_at + batch.tokens * self._pace.seconds_per_token
         return batch
 
@@ -257,7 +269,6 @@ class Scorer:
             for search in batch.searches:
                 search.settle()
             self._advance()
-            self._count_waiting()
 
     def _timed(self, model: Model, texts: list[Tokens]) -> tuple[Sequence[float], float]:
         """The scores, and when the model began."""
@@ -266,7 +277,10 @@ class Scorer:
 
     def _deliver(self, batch: Batch, scores: Sequence[float], seconds: float) -> None:
         self._pace.note(batch.tokens, seconds)
-        self._telemetry.pairs_scored(self.model_name, len(batch.texts), seconds)
+        fill = batch.tokens / self._batch_tokens
+        self._telemetry.batch_scored(self.model_name, len(batch.texts), batch.tokens, fill, seconds)
+        for search in batch.searches:
+            search.score_s += seconds
         for (search, text), score in zip(batch.texts, scores, strict=True):
             self._cache.put(text.key, score)
             search.put_score(text.key, score)

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from bridge.explanation import Times, milliseconds
 from bridge.ranking import StageScores
+from bridge.telemetry import Spent
 
 TIMING_HEADER = "Server-Timing"
 
@@ -20,6 +21,7 @@ class Stopwatch:
         self._started = clock()
         self.upstream_s = 0.0
         self.score_s = 0.0
+        self.splice_s = 0.0
 
     @contextmanager
     def upstream(self) -> Iterator[None]:
@@ -38,6 +40,20 @@ class Stopwatch:
             yield
         finally:
             self.score_s += self._clock() - started
+
+    @contextmanager
+    def splicing(self) -> Iterator[None]:
+        """What happens in the block is writing the reply, a part of the bridge's own time."""
+        started = self._clock()
+        try:
+            yield
+        finally:
+            self.splice_s += self._clock() - started
+
+    @property
+    def spent(self) -> Spent:
+        """Where the time went until now."""
+        return Spent(self.upstream_s, self.score_s, self.splice_s, self._clock() - self._started)
 
     @property
     def bridge_s(self) -> float:

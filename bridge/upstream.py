@@ -30,22 +30,27 @@ _NO_CONNECTION = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 _log = structlog.get_logger(__name__)
 
-_PROBLEMS: tuple[tuple[type[BaseException], int, str], ...] = (
-    (aiohttp.ConnectionTimeoutError, 504, "connecting to the engine timed out"),
-    (asyncio.TimeoutError, 504, "the engine was silent for too long"),
-    (aiohttp.ClientConnectorCertificateError, 502, "the engine's certificate is not trusted (see upstream_ca_file)"),
-    (aiohttp.ClientConnectorSSLError, 502, "no TLS connection to the engine could be made"),
-    (aiohttp.ClientConnectorDNSError, 502, "the engine's host name is not known"),
-    (aiohttp.ClientConnectorError, 502, "the engine refused the connection"),
-    (aiohttp.ServerDisconnectedError, 502, "the engine closed the connection without an answer"),
-    (aiohttp.ClientPayloadError, 502, "the engine's reply broke off"),
-    (aiohttp.ClientResponseError, 502, "the engine's reply is not HTTP"),
-    (aiohttp.ClientOSError, 502, "the connection to the engine broke"),
-    (aiohttp.ClientError, 502, "the exchange with the engine failed"),
-    (OSError, 502, "the connection to the engine broke"),
+_PROBLEMS: tuple[tuple[type[BaseException], int, str, str], ...] = (
+    (aiohttp.ConnectionTimeoutError, 504, "connecting to the engine timed out", "connect-timeout"),
+    (asyncio.TimeoutError, 504, "the engine was silent for too long", "silent"),
+    (
+        aiohttp.ClientConnectorCertificateError,
+        502,
+        "the engine's certificate is not trusted (see upstream_ca_file)",
+        "certificate",
+    ),
+    (aiohttp.ClientConnectorSSLError, 502, "no TLS connection to the engine could be made", "tls"),
+    (aiohttp.ClientConnectorDNSError, 502, "the engine's host name is not known", "dns"),
+    (aiohttp.ClientConnectorError, 502, "the engine refused the connection", "refused"),
+    (aiohttp.ServerDisconnectedError, 502, "the engine closed the connection without an answer", "closed"),
+    (aiohttp.ClientPayloadError, 502, "the engine's reply broke off", "broke-off"),
+    (aiohttp.ClientResponseError, 502, "the engine's reply is not HTTP", "not-http"),
+    (aiohttp.ClientOSError, 502, "the connection to the engine broke", "connection"),
+    (aiohttp.ClientError, 502, "the exchange with the engine failed", "other"),
+    (OSError, 502, "the connection to the engine broke", "connection"),
 )
-"""Foreign exception -> status and what the client reads; the first that matches counts."""
-_FOREIGN = tuple(kind for kind, _, _ in _PROBLEMS)
+"""Foreign exception -> status, what the client reads, and the kind that is counted; the first that matches counts."""
+_FOREIGN = tuple(foreign for foreign, *_ in _PROBLEMS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +153,7 @@ class Upstream:
 
     def _leave_out(self, address: Address, error: aiohttp.ClientError) -> None:
         if self._rotation.unreachable(address):
-            problem = next(problem for kind, _, problem in _PROBLEMS if isinstance(error, kind))
-            _log.warning("address left out", address=str(address), problem=problem)
+            _log.warning("address left out", address=str(address), problem=_told(error).problem)
 
     def _authorized(self, headers: Headers, address: Address) -> Headers:
         own = address.authorization or self._authorization
@@ -190,8 +194,13 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except _FOREIGN as error:
-        status, problem = next((status, problem) for kind, status, problem in _PROBLEMS if isinstance(error, kind))
-        raise UpstreamError(status, problem) from error
+        raise _told(error) from error
+
+
+def _told(error: BaseException) -> UpstreamError:
+    """What a foreign exception is to a client."""
+    status, problem, kind = next(entry[1:] for entry in _PROBLEMS if isinstance(error, entry[0]))
+    return UpstreamError(status, problem, kind)
 
 
 @asynccontextmanager

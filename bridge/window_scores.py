@@ -11,10 +11,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from bridge.cache_use import CacheUse
+from bridge.metrics_table import Sample
 from bridge.ranking import StageScores, Window
 from bridge.score_cache import window_key
 from connectors.base import Reason
@@ -55,6 +57,16 @@ class WindowScores:
         self._clock = clock
         self._cuts: OrderedDict[bytes, _Cut] = OrderedDict()
         self._under_way: dict[bytes, _UnderWay] = {}
+        self._hits = self._misses = 0
+
+    @property
+    def use(self) -> CacheUse:
+        """How often an answer served another page, until now."""
+        return CacheUse(self._hits, self._misses)
+
+    def samples(self) -> Iterator[Sample]:
+        """Its use as metrics."""
+        return self.use.samples("window")
 
     async def score(self, window: Window) -> Answer:
         """What each stage gave; without seconds where that was for another page."""
@@ -62,12 +74,16 @@ class WindowScores:
         key = window_key(asked, window.texts)
         cut = self._cuts.get(key)
         if cut is not None and self._clock() <= cut.holds_until:
+            self._hits += 1
             return cut.answer
         return await self._join(key, window)
 
     async def _join(self, key: bytes, window: Window) -> Answer:
         entry = self._under_way.get(key)
-        if entry is None:
+        if entry is not None:
+            self._hits += 1
+        else:
+            self._misses += 1
             entry = self._under_way[key] = _UnderWay(asyncio.create_task(self._run(key, window)))
         entry.waiters += 1
         try:

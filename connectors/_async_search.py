@@ -112,10 +112,11 @@ class AsyncSearches:
         if not isinstance(search, SearchPlan):
             return search
         if cast("Restore", search.restore).score_before_sort:
-            return PassThrough(Reason.SORTED)  # in the order of another search, which could not be undone
+            # In the order of another search, which could not be undone.
+            return PassThrough(Reason.SORTED, pattern=policy.pattern)
         client_id = partial(self._tickets.sealed, search, request.header(_INSTRUCTION_HEADER))
         if len(client_id("")) > MAX_ID_CHARS - _ROOM_CHARS:
-            return PassThrough(Reason.ID_TOO_LONG)
+            return PassThrough(Reason.ID_TOO_LONG, pattern=policy.pattern)
         search = replace(search, is_reordered=False)  # or it would be asked anew where it is not reranked
         wider = _with_filter(search.request, filter_path)
         return ExchangePlan(wider, (search,), policy.max_reply_bytes, _AsyncSearch(client_id, filter_path))

@@ -71,7 +71,9 @@ def plan_several(request: Request, limit_bytes: int, plan_item: ItemPlanner) -> 
     searches = tuple(item for item in items if not isinstance(item, Questions))
     widened = [search for search in searches if isinstance(search, SearchPlan)]
     if not widened:
-        return PassThrough(_commonest(search.reason for search in searches if isinstance(search, PassThrough)))
+        left = [search for search in searches if isinstance(search, PassThrough)]
+        pattern = _only(search.pattern for search in left)
+        return PassThrough(_commonest(search.reason for search in left), pattern=pattern)
     way = SeveralSearches(request, tuple(lines))
     limit = max(search.policy.max_reply_bytes for search in widened)
     return ExchangePlan(_with_lines(request, _replaced(lines, searches)), searches, limit, way)
@@ -140,6 +142,12 @@ def _search_path(indices: tuple[str, ...]) -> str:
 def _commonest(reasons: Iterable[Reason]) -> Reason:
     counted = Counter(reasons).most_common(1)
     return counted[0][0] if counted else Reason.BODY_SHAPE
+
+
+def _only(patterns: Iterable[str | None]) -> str | None:
+    """The pattern that all go by; None where they go by several."""
+    found = set(patterns)
+    return found.pop() if len(found) == 1 else None
 
 
 def _replaced(lines: Sequence[bytes], searches: Sequence[SearchPlan | PassThrough]) -> list[bytes]:

@@ -31,17 +31,17 @@ def plan_search(
 ) -> SearchPlan | PassThrough | Questions:
     """The widened search, or why it is left alone, or what the engine has to be asked first."""
     if not policy.is_on:
-        return PassThrough(Reason.MODE_OFF)
+        return PassThrough(Reason.MODE_OFF, pattern=policy.pattern)
     try:
         return _plan(request, policy, indices, answers, dialect)
     except DeclinedError as declined:
-        return PassThrough(declined.reason)
+        return PassThrough(declined.reason, pattern=policy.pattern)
     except _codings.TooLargeError:
-        return PassThrough(Reason.BODY_TOO_LARGE)
+        return PassThrough(Reason.BODY_TOO_LARGE, pattern=policy.pattern)
     except _codings.CodingError:
-        return PassThrough(Reason.CONTENT_ENCODING)
+        return PassThrough(Reason.CONTENT_ENCODING, pattern=policy.pattern)
     except RawJsonError:
-        return PassThrough(Reason.NOT_JSON)
+        return PassThrough(Reason.NOT_JSON, pattern=policy.pattern)
 
 
 def _plan(

@@ -78,14 +78,14 @@ def _plan(
 ) -> PlannedItem:
     read = _read(request, policy)
     if isinstance(read, Reason):
-        return PassThrough(read)
+        return PassThrough(read, pattern=policy.pattern)
     media_type = request.header("content-type") or "application/json"
     question = Question(request_with(request, _RENDER, read, media_type))
     if question not in answers:
         return Questions((question,))
     rendered = _rendered(answers[question], policy.max_body_bytes)
     if rendered is None:
-        return PassThrough(Reason.TEMPLATE)
+        return PassThrough(Reason.TEMPLATE, pattern=policy.pattern)
     plan = plan_search(request_with(request, request.target, rendered, media_type), policy, indices, answers, dialect)
     if not isinstance(plan, SearchPlan):
         return plan

@@ -15,7 +15,7 @@ TENSOR_PACKAGES = {"torch", "transformers", "safetensors", "tokenizers", "senten
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("connectors",),
-    ("bridge.version", "bridge.errors"),
+    ("bridge.version", "bridge.errors", "bridge.cache_use", "bridge.metrics_table"),
     ("bridge.addresses", "bridge.headers", "bridge.packing", "bridge.score_cache"),
     ("bridge.index_config", "bridge.config"),
     ("bridge.guards", "bridge.passages", "bridge.ranking"),
@@ -27,6 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("bridge.cascade", "bridge.window_scores", "bridge.outcome"),
     ("bridge.explanation",),
     ("bridge.stopwatch",),
+    ("bridge.scorer_samples",),
     ("bridge.scorer", "bridge.upstream_session", "bridge.upload", "bridge.exact_response"),
     ("bridge.upstream", "bridge.client", "bridge.engine_answers", "bridge.capture"),
     ("bridge.exchange",),

@@ -50,8 +50,8 @@ async def test_a_search_is_reranked() -> None:
         assert reply.header("x-rerank") == "applied; window=4; model=small"
         assert reply.header("x-own") == "1"
         assert small.sender.windows == [10]
-        assert small.counts('rerank_bridge_searches_total{outcome="applied",reason=""} 1.0')
-        assert small.counts('rerank_bridge_search_seconds_count{part="score"} 1.0')
+        assert small.counts('rerank_bridge_searches_total{index="other",outcome="applied",reason=""} 1.0')
+        assert small.counts('rerank_bridge_stage_seconds_count{model="",stage="scoring"} 1.0')
 
 
 @pytest.mark.parametrize(("start", "size", "window"), [(0, 2, 4), (2, 2, 4), (3, 2, 5), (0, 3, 4)])
@@ -114,7 +114,8 @@ async def test_a_failing_model_leaves_the_engines_own_page(model: GivenModel, re
         assert reply.header("x-rerank") == f"skipped; reason={reason.value}"
         assert reply.header("server-timing") is not None
         assert len(small.sender.requests) == 1
-        assert small.counts(f'rerank_bridge_searches_total{{outcome="skipped",reason="{reason.value}"}} 1.0')
+        labels = f'index="other",outcome="skipped",reason="{reason.value}"'
+        assert small.counts(f"rerank_bridge_searches_total{{{labels}}} 1.0")
         assert shown(await small.search(request)) == [2, 1]
 
 

@@ -80,8 +80,8 @@ async def test_several_searches() -> None:
         assert shown(reply) == [[3, 2, 1, 0, 4], [], [3, 2]]
         assert len(small.sender.requests) == 1
         assert reply.header("x-rerank") == "applied; searches=3; reranked=2; reasons=size-zero:1"
-        assert small.counts('rerank_bridge_searches_total{outcome="applied",reason=""} 2.0')
-        assert small.counts('rerank_bridge_searches_total{outcome="skipped",reason="size-zero"} 1.0')
+        assert small.counts('rerank_bridge_searches_total{index="other",outcome="applied",reason=""} 2.0')
+        assert small.counts('rerank_bridge_searches_total{index="other",outcome="skipped",reason="size-zero"} 1.0')
 
 
 async def test_a_single_search_in_lines() -> None:
@@ -98,7 +98,7 @@ async def test_fifty_searches_are_scored_together() -> None:
     async with exchange(ManySender(), model, limits=limits) as small:
         searching = asyncio.create_task(small.search(msearch(*[({}, about(f"words {n}")) for n in range(50)])))
         await asyncio.to_thread(model.begun.acquire)
-        assert small.counts('rerank_bridge_waiting_pairs{model="small"} 200.0')
+        assert small.counts('rerank_bridge_waiting_pairs{model="small"} 199.0')
         model.go_on(200)
         assert shown(await searching) == [[3, 2, 1, 0, 4]] * 50
         assert len(small.sender.requests) == 1

@@ -37,7 +37,7 @@ async def test_two_stages() -> None:
         assert small.counts("rerank_bridge_partly_scored_searches_total 0.0")
         for model, pairs in (("small", 4), ("short", 2)):
             assert small.counts(f'rerank_bridge_scored_pairs_total{{model="{model}"}} {pairs}.0')
-            assert small.counts(f'rerank_bridge_stage_seconds_count{{model="{model}"}} 1.0')
+            assert small.counts(f'rerank_bridge_model_seconds_count{{model="{model}"}} 1.0')
 
 
 async def test_pages_walked_through_two_stages_show_each_hit_once() -> None:

@@ -462,7 +462,7 @@ async def test_scores_and_waiting_texts_are_counted() -> None:
     async with scorer(model, limits=ONE_BY_ONE, telemetry=telemetry) as running:
         search = asyncio.create_task(running.score("", ["a", "b", "c"]))
         await begun(model)
-        assert b'rerank_bridge_waiting_pairs{model="small"} 3.0' in telemetry.exposition()
+        assert b'rerank_bridge_waiting_pairs{model="small"} 2.0' in telemetry.exposition()
         model.go_on(3)
         await search
         counted = telemetry.exposition()

@@ -11,10 +11,12 @@ real lengths. Both may be called from several threads: one batch is scored while
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
+
+from bridge.cache_use import CacheUse
 
 ModelKind = Literal["bi-encoder", "cross-encoder"]
 
@@ -45,6 +47,26 @@ class Footprint:
     """At most, while one batch is scored."""
     cache: int = 0
     """At most, of what is kept between batches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a model can tell of its work until now."""
+
+    halvings: int
+    """Times that memory ran out, so that batches were halved."""
+    caches: Mapping[str, CacheUse]
+    """By what they hold: ``vector``, ``token``."""
+
+
+@runtime_checkable
+class Observable(Protocol):
+    """A model that tells of its work."""
+
+    @property
+    def usage(self) -> Usage:
+        """Asked at any time, from any thread."""
+        ...
 
 
 def revision_of(*parts: object) -> str:

@@ -50,6 +50,8 @@ class Batches:
         self._lane_bytes = lanes // self._workers * token_bytes
         self._group_tokens = _group_tokens(device, self._lane_bytes)
         self._batch_tokens = self._group_tokens * self._workers
+        self.halvings = 0
+        """Times that memory ran out."""
 
     @property
     def batch_tokens(self) -> int:
@@ -104,6 +106,7 @@ class Batches:
         return torch.cat([self._read(half, read) for half in (group[:middle], group[middle:])])
 
     def _halve(self) -> None:
+        self.halvings += 1
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         if self._group_tokens > _SAMPLE_TOKENS:

@@ -15,8 +15,9 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from bridge.cache_use import CacheUse
 from bridge.errors import ModelLoadError
-from bridge.models.base import Footprint, ModelKind, Tokens, revision_of
+from bridge.models.base import Footprint, ModelKind, Tokens, Usage, revision_of
 from bridge.models.batches import Batches, token_groups
 from bridge.models.checkpoint import Checkpoint
 from bridge.models.classifier_folder import read_object
@@ -46,6 +47,11 @@ class Prompt:
         limit = spec.long_context_tokens if long_context else spec.max_tokens
         self.max_tokens = min(limit - around if spec.counts_all else limit, positions - around)
         """Of query, separator and document."""
+
+    @property
+    def token_use(self) -> CacheUse:
+        """How the tokens that are kept have served."""
+        return self._texts.use
 
     def read(self, query_text: str, texts: Sequence[str], instruction: str) -> list[Tokens]:
         """The tokens of each text, in the same order.
@@ -110,6 +116,11 @@ class CausalReranker:
     def footprint(self) -> Footprint:
         """The memory that it takes."""
         return Footprint(self._weights_bytes, self._batches.activation_bytes, PREFIX_CACHE_BYTES)
+
+    @property
+    def usage(self) -> Usage:
+        """How its memory and its cache of tokens have served."""
+        return Usage(self._batches.halvings, {"token": self._prompt.token_use})
 
     def read(self, query_text: str, texts: Sequence[str], instruction: str = "") -> list[Tokens]:
         """The prompt of each text: ``len(read) == len(texts)``, same order."""

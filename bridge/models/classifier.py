@@ -13,7 +13,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from bridge.models.base import Footprint, ModelKind, Tokens, revision_of
+from bridge.models.base import Footprint, ModelKind, Tokens, Usage, revision_of
 from bridge.models.batches import Batches
 from bridge.models.checkpoint import Checkpoint
 from bridge.models.classifier_folder import ClassifierFolder
@@ -87,6 +87,11 @@ class ClassifierReranker:
         return Footprint(
             self._weights_bytes, self._batches.activation_bytes, LIMIT_BYTES if self.device == "cpu" else 0
         )
+
+    @property
+    def usage(self) -> Usage:
+        """How its memory and its cache of tokens have served."""
+        return Usage(self._batches.halvings, {"token": self._frame.token_use})
 
     def read(self, query_text: str, texts: Sequence[str], instruction: str = "") -> list[Tokens]:  # noqa: ARG002 - it knows none
         """The tokens of each text with its query: ``len(read) == len(texts)``, same order; the longer one is cut."""

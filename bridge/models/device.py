@@ -28,6 +28,19 @@ def pick_device(wanted: str) -> torch.device:
     return _cuda(int(index or 0))
 
 
+def memory_bytes(device: str) -> dict[str, int]:
+    """The memory of a CUDA device: ``total``, ``free``, and what this process has ``reserved`` and ``used`` of it.
+
+    Empty where it can't be asked, as after it was lost.
+    """
+    try:
+        free, total = torch.cuda.mem_get_info(device)
+        reserved, used = torch.cuda.memory_reserved(device), torch.cuda.memory_allocated(device)
+    except (RuntimeError, AssertionError):  # the second from a torch without CUDA
+        return {}
+    return {"total": total, "free": free, "reserved": reserved, "used": used}
+
+
 def _cuda(index: int) -> torch.device:
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if index >= count:

@@ -16,7 +16,7 @@ import torch
 from torch.nn.functional import normalize
 
 from bridge.errors import ModelLoadError
-from bridge.models.base import Footprint, ModelKind, Tokens, revision_of
+from bridge.models.base import Footprint, ModelKind, Tokens, Usage, revision_of
 from bridge.models.batches import Batches
 from bridge.models.bert import Bert
 from bridge.models.checkpoint import Checkpoint
@@ -94,6 +94,11 @@ class EmbeddedModel:
     def footprint(self) -> Footprint:
         """The memory that it takes on its device; vectors are kept in the host's."""
         return Footprint(self._weights_bytes, self._batches.activation_bytes, self._cache_bytes)
+
+    @property
+    def usage(self) -> Usage:
+        """How its memory and its cache of vectors have served."""
+        return Usage(self._batches.halvings, {"vector": self._cache.use})
 
     def read(self, query_text: str, texts: Sequence[str], instruction: str = "") -> list[Tokens]:  # noqa: ARG002 - it knows none
         """Each text beside its query: ``len(read) == len(texts)``, same order; known texts are not tokenised."""

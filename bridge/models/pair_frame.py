@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from bridge.cache_use import CacheUse
 from bridge.errors import ModelLoadError
 from bridge.models.base import Tokens
 from bridge.models.token_cache import TokenCache
@@ -28,6 +29,11 @@ class PairFrame:
         self._room = max_tokens - len(self._start) - len(self._middle) - len(self._end)
         if self._room < 1:
             raise ModelLoadError(f"{folder}: {max_tokens} positions don't hold a pair of texts")
+
+    @property
+    def token_use(self) -> CacheUse:
+        """How the tokens that are kept have served."""
+        return self._texts.use
 
     def read(self, query_text: str, texts: Sequence[str]) -> list[Tokens]:
         """The tokens of each pair, in the same order; the first segment ends before the document."""

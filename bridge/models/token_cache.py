@@ -9,6 +9,7 @@ from threading import Lock
 
 from tokenizers import Tokenizer
 
+from bridge.cache_use import CacheUse
 from bridge.models.tokens import encode, text_key
 
 LIMIT_BYTES = 64 << 20
@@ -27,6 +28,12 @@ class TokenCache:
         self._bytes = 0
         self._known: OrderedDict[bytes, array[int]] = OrderedDict()
         self._lock = Lock()
+        self._hits = self._misses = 0
+
+    @property
+    def use(self) -> CacheUse:
+        """How it is used, until now."""
+        return CacheUse(self._hits, self._misses, self._bytes, self._limit_bytes)
 
     def __len__(self) -> int:
         return len(self._known)
@@ -48,6 +55,8 @@ class TokenCache:
             found = {key: ids for key in keys if (ids := self._known.get(key)) is not None}
             for key in found:
                 self._known.move_to_end(key)
+            self._hits += len(found)
+            self._misses += len(keys) - len(found)
         return found
 
     def _keep(self, made: dict[bytes, array[int]]) -> None:

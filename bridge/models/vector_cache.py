@@ -12,6 +12,8 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
+from bridge.cache_use import CacheUse
+
 Vector = NDArray[np.float32]
 
 ENTRY_BYTES = 256
@@ -26,6 +28,13 @@ class VectorCache:
         self.capacity = limit_bytes // (dimensions * np.dtype(np.float32).itemsize + ENTRY_BYTES)
         self._block = np.empty((self.capacity, dimensions), np.float32)
         self._lock = Lock()
+        self._hits = self._misses = 0
+
+    @property
+    def use(self) -> CacheUse:
+        """How it is used, until now."""
+        row_bytes = self._block.itemsize * self._block.shape[1] + ENTRY_BYTES
+        return CacheUse(self._hits, self._misses, len(self) * row_bytes, self.capacity * row_bytes)
 
     def __len__(self) -> int:
         return len(self._slots)
@@ -37,6 +46,8 @@ class VectorCache:
             for key in slots:
                 self._slots.move_to_end(key)
             vectors = self._block[list(slots.values())]
+            self._hits += len(slots)
+            self._misses += len(keys) - len(slots)
         return dict(zip(slots, vectors, strict=True))
 
     def write(self, keys: Sequence[bytes], vectors: Vector) -> None:

@@ -39,6 +39,17 @@ async def assert_still_works(bridge: SmallBridge) -> None:
     assert bridge.counts("rerank_bridge_requests_in_flight 0.0")
 
 
+KINDS = {
+    "the engine closed the connection without an answer": "closed",
+    "the connection to the engine broke": "connection",
+    "the engine's reply is not HTTP": "not-http",
+    "the engine's reply broke off": "broke-off",
+    "the bridge failed; its log says why": "bridge",
+    "the engine was silent for too long": "silent",
+}
+"""What clients read -> how it is counted."""
+
+
 @pytest.mark.parametrize("request_", [GET, POST], ids=["GET", "POST"])
 @pytest.mark.parametrize(
     ("answer", "status", "problem"),
@@ -83,7 +94,7 @@ async def test_a_failing_engine_is_an_error_in_its_own_envelope(  # noqa: PLR091
         assert json.loads(reply.body) == {"error": {"type": "bridge", "reason": problem}, "status": status}
         engine.answer = says(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine")
         assert (await client.ask(request_)).body == b"fine"
-    assert bridge.counts(f'rerank_bridge_upstream_errors_total{{status="{status}"}} 1.0')
+    assert bridge.counts(f'rerank_bridge_upstream_errors_total{{kind="{KINDS[problem]}",status="{status}"}} 1.0')
     await assert_still_works(bridge)
 
 

@@ -62,7 +62,7 @@ async def test_a_search_that_can_not_be_reranked_is_sent_as_it_came(bridge: Smal
     assert bridge.engine.request.start == b"POST /i/_search HTTP/1.1"
     assert bridge.engine.request.fields[1:] == raw.partition(b"\r\n\r\n")[0].split(b"\r\n")[2:]
     assert bridge.engine.request.body == b"{}"
-    assert bridge.counts('rerank_bridge_searches_total{outcome="skipped",reason="sorted"} 1.0')
+    assert bridge.counts('rerank_bridge_searches_total{index="",outcome="skipped",reason="sorted"} 1.0')
 
 
 async def test_a_search_that_is_declined_by_its_head_is_not_read(bridge: SmallBridge) -> None:
@@ -112,13 +112,13 @@ async def test_an_error_of_ours_passes_the_search_through(bridge: SmallBridge, s
 
 async def test_an_engine_that_fails_during_a_search_is_an_error_that_says_so(bridge: SmallBridge) -> None:
     """The error is in the engine's envelope, counted, and marked like every search's reply."""
-    bridge.exchange.outcome = UpstreamError(504, "too slow")
+    bridge.exchange.outcome = UpstreamError(504, "too slow", "silent")
     reply = await bridge.ask(SEARCH)
     assert reply.start == b"HTTP/1.1 504 Error"
     assert reply.values(b"X-Rerank") == [b"skipped; reason=engine-error"]
     assert reply.body == b'{"error": {"type": "bridge", "reason": "too slow"}, "status": 504}'
-    assert bridge.counts('rerank_bridge_upstream_errors_total{status="504"} 1.0')
-    assert bridge.counts('rerank_bridge_searches_total{outcome="skipped",reason="engine-error"} 1.0')
+    assert bridge.counts('rerank_bridge_upstream_errors_total{kind="silent",status="504"} 1.0')
+    assert bridge.counts('rerank_bridge_searches_total{index="",outcome="skipped",reason="engine-error"} 1.0')
     bridge.exchange.outcome = PassThrough(Reason.MODE_OFF)
     assert_skipped(await bridge.ask(SEARCH), Reason.MODE_OFF)
 
