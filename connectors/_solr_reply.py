@@ -27,7 +27,7 @@ from connectors._raw_json import (
 )
 from connectors._search_reply import OK, STRUGGLING, written_score
 from connectors._solr_layout import rebuilt
-from connectors._solr_restore import MARKER, Restore, with_own_parameters
+from connectors._solr_restore import MARKER, Restore, with_own_json, with_own_parameters
 from connectors._wildcard import is_pattern, matches
 from connectors.base import Candidate, HitPage, Order, PassThrough, Reason, Reply, SearchPlan, TextField
 from connectors.fields import Leaves, leaves, text_of
@@ -258,11 +258,20 @@ def _edits(
     shown = [_shown(restore, parts, parts.documents[place], score) for place, score in chosen]
     yield Edit(response, _response(response.of(parts.body), restore, parts, shown, best))
     keys = [parts.documents[place].key(restore) for place, _ in chosen]
+    yield from _debug_edits(restore, parts)
     for section in _sections(parts.body):
         raw = section.of(parts.body)
         entries = members(raw)
         own = [entries[key].whole.of(raw) for key in keys if key in entries]
         yield Edit(section, rebuilt(raw, [entry.whole for entry in entries.values()], own, parts.empty(b"{}")))
+
+
+def _debug_edits(restore: Restore, parts: _Parts) -> Iterator[Edit]:
+    debug = members(parts.body).get(_DEBUG)
+    if debug is not None:
+        for edit in with_own_json(debug.value.of(parts.body), restore):
+            place = Span(debug.value_start + edit.span.start, debug.value_start + edit.span.end)
+            yield Edit(place, edit.replacement)
 
 
 def _header_edits(restore: Restore, parts: _Parts) -> Iterator[Edit]:

@@ -44,6 +44,12 @@ class Sent:
     json_texts: tuple[str, ...] = ()
     """The body's, then those of the URL."""
 
+    def json_members(self) -> Mapping[str, object] | None:
+        """All members of the JSON texts, the later ones in the place of the earlier; None where there is no JSON."""
+        texts = [_read(text) for text in self.json_texts]
+        has_json = bool(texts) or any(name.startswith("json.facet") for name in self.own)
+        return {name: value for members in texts for name, value in members.items()} if has_json else None
+
     def with_additions(self, additions: Additions) -> Parameters:
         """What the handler works with. Raises ``ParameterError``, ``RawJsonError``, ``DeclinedError``."""
         params = (_object(one.get("params")) for one in map(_read, self.json_texts))

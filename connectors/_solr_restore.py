@@ -9,12 +9,12 @@ Solr's reference guide, 8.11 to 10.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
-from connectors._raw_json import Edit, Member, decode, edited, elements, members, without_members
+from connectors._raw_json import Edit, Member, Span, decode, edited, elements, members, without_members
 from connectors._solr_fields import FieldList, glob_matches
 from connectors._solr_layout import rebuilt
 from connectors._solr_parameters import Parameters
@@ -44,6 +44,8 @@ class Restore:
     """Of the parameters that the client sent, in their order."""
     unique_key: str
     """What it is called in a document."""
+    json_members: Mapping[str, object] | None = None
+    """Of the client's own JSON; None where it sent none."""
     is_rescored: bool = False
     in_document_order: bool = False
 
@@ -97,6 +99,45 @@ def _with_own_values(params: bytes, places: Mapping[str, Member], restore: Resto
         else:
             unwanted.append("fl")
     return edited(params, [*edits, *without_members(unwanted, places)])
+
+
+def with_own_json(debug: bytes, restore: Restore) -> Iterator[Edit]:
+    """The edits of a ``debug`` section that take what was added out of the JSON that it shows. Raises ``RawJsonError``.
+
+    It shows what all JSON of a request comes to.
+    """
+    shown = members(debug)
+    own = restore.json_members
+    if "json" not in shown:
+        return
+    if own is None:
+        yield from without_members(["json"], shown)
+        return
+    raw, offset = shown["json"].value.of(debug), shown["json"].value_start
+    places = members(raw)
+    names = [name.removeprefix("json.") for name in ADDED]
+    yield from _shifted(without_members([name for name in names if name in places and name not in own], places), offset)
+    kept = [name for name in names if name in places and name in own]
+    yield from _shifted(
+        [
+            Edit(places[name].value, _own_json_value(places[name].value.of(raw), own[name], is_list=name == "fields"))
+            for name in kept
+            if name != "fields" or restore.added_list
+        ],
+        offset,
+    )
+
+
+def _own_json_value(value: bytes, own: object, *, is_list: bool) -> bytes:
+    if not is_list:
+        return msgspec.json.encode(own)
+    places = elements(value)
+    parts = [place.of(value) for place in places[:-1]]
+    return rebuilt(value, places, parts, b"[]") if isinstance(own, list) or not parts else parts[0]
+
+
+def _shifted(edits: Iterable[Edit], offset: int) -> Iterator[Edit]:
+    return (Edit(Span(edit.span.start + offset, edit.span.end + offset), edit.replacement) for edit in edits)
 
 
 def _written(values: Sequence[str]) -> bytes:

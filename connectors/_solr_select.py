@@ -237,6 +237,7 @@ def _restore(  # noqa: PLR0913 - all that there is to know of what was added
         parameters=search.parameters,
         names=tuple(search.sent.own),
         unique_key=asked.renames.get(key, key),
+        json_members=search.sent.json_members(),
         is_rescored=search.parameters.has("rq"),
         in_document_order=texts.in_document_order,
     )

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bridge.ranking import Rule, StageScores, order
 from connectors._solr_restore import MARKER
-from connectors.base import ExchangePlan, HitPage, PassThrough, Policy, RankedHit, Reason, Reply
+from connectors.base import ExchangePlan, HitPage, PassThrough, Policy, RankedHit, Reason, Reply, Request
 from connectors.solr import Solr
 from tests.connectors.solr_replies import (
     JSON,
@@ -23,6 +23,7 @@ from tests.connectors.solr_replies import (
     Told,
     document,
     envelope,
+    json_request,
     parameters_of,
     parsed,
     planned,
@@ -186,6 +187,44 @@ def test_echoed_parameters_are_the_clients_own(
     assert json.loads(result)["responseHeader"]["params"] == own
     header = written({"responseHeader": {"status": 0, "QTime": 3, "params": own}}, indent=indent).rstrip(b"\n}")
     assert result.startswith(header)
+
+
+DEBUGGED: list[tuple[Request, dict[str, Any] | None, dict[str, Any] | None]] = [
+    (request("q=title:fox"), {"offset": 0, "limit": 20, "fields": "*,score"}, None),
+    (
+        request("q=title:fox&json.facet={x:1}"),
+        {"facet": {"x": 1}, "offset": 0, "limit": 20, "fields": "*,score"},
+        {"facet": {"x": 1}},
+    ),
+    (
+        json_request({"query": "title:fox", "limit": 2, "fields": "id", "sort": "score desc"}),
+        {"query": "title:fox", "limit": 20, "fields": ["id", "title,score"], "sort": "score desc", "offset": 0},
+        {"query": "title:fox", "limit": 2, "fields": "id", "sort": "score desc"},
+    ),
+    (
+        json_request({"query": "title:fox", "offset": 1, "fields": ["id"]}),
+        {"query": "title:fox", "offset": 0, "fields": ["id", "title,score"], "limit": 20},
+        {"query": "title:fox", "offset": 1, "fields": ["id"]},
+    ),
+    (json_request({"query": "title:fox", "fields": "*,score"}), {"fields": "*,score"}, {"fields": "*,score"}),
+    (request("q=title:fox"), None, None),
+]
+
+
+@pytest.mark.parametrize("indent", [False, True])
+@pytest.mark.parametrize(("asked", "shown", "own"), DEBUGGED)
+def test_debugging_shows_the_clients_own_json(
+    asked: Request, shown: dict[str, Any] | None, own: dict[str, Any] | None, *, indent: bool
+) -> None:
+    """The JSON that a debug section shows is what the client's own comes to."""
+    plan = planned(asked)
+
+    def debug(content: dict[str, Any] | None) -> dict[str, Any]:
+        return {"querystring": "x", **({"json": content} if content is not None else {}), "QParser": "y"}
+
+    answered = reply(answered_by(plan, falling(4), debug=debug(shown)), indent=indent)
+    result = spliced(plan, answered, reranked=False).body
+    assert result.endswith(written({"debug": debug(own)}, indent=indent).removeprefix(b"{"))
 
 
 def test_echoed_parameters_stand_in_the_order_of_the_clients_own() -> None:
