@@ -12,6 +12,7 @@ from typing import Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from bridge import metrics_page
 from bridge.config import Config
 from bridge.config_sources import ENVIRONMENT_PREFIX
 from bridge.headers import MAX_INSTRUCTION_CHARS
@@ -235,7 +236,11 @@ _GROUPS: Mapping[str, Mapping[Reason, str]] = {
 
 def pages() -> Mapping[str, str]:
     """File name -> text, of every page that is made."""
-    return {"configuration.md": _configuration(), "what-is-reranked.md": _what_is_reranked()}
+    return {
+        "configuration.md": _configuration(),
+        "metrics.md": metrics_page.page(_MADE),
+        "what-is-reranked.md": _what_is_reranked(),
+    }
 
 
 def _configuration() -> str:
