@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from bridge import metrics_page
+from bridge import reference_solr
 from bridge.config import Config
 from bridge.config_sources import ENVIRONMENT_PREFIX
 from bridge.headers import MAX_INSTRUCTION_CHARS
@@ -214,6 +215,7 @@ the rerank window is reordered by the model's view: with `ranking: blend` the en
 engine's order alone. Hits that Elasticsearch pins stay where they are, and `exact_fields` and `keep_top` keep others
 from falling.
 
+{solr}
 ## Reasons to pass a search through
 
 {reasons}
@@ -296,6 +298,7 @@ def _what_is_reranked() -> str:
         fragments=_highlight.FRAGMENTS,
         fragment_chars=_highlight.FRAGMENT_CHARS,
         counting=_code(sorted(_pipelines.COUNTS_HITS)),
+        solr=reference_solr.section(),
         processors=_code(sorted({name for known in _pipelines.PHASES.values() for name in known})),
         reasons="\n\n".join(_reason_table(title, group) for title, group in _GROUPS.items()),
     )

@@ -39,9 +39,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     (
         "bridge.bench",
         "bridge.check",
-        "bridge.metrics_page",
         "bridge.demonstration",
         "bridge.reference",
+        "bridge.reference_solr",
         "bridge.rerank_command",
         "bridge.explain_command",
         "bridge.sweep_command",
