@@ -39,6 +39,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     (
         "bridge.bench",
         "bridge.check",
+        "bridge.metrics_page",
         "bridge.demonstration",
         "bridge.reference",
         "bridge.reference_solr",
