@@ -1,5 +1,6 @@
-"""What the bridge gains: judged queries searched directly and through it, measured and compared.
+"""What bridges gain: judged queries searched directly and through them, measured and compared.
 
-``dataset`` reads documents, queries and judgments; ``index`` loads them into an engine; ``evaluation`` searches and
-compares; ``report`` shows. Nothing here knows the bridge from inside: it is reached by URL, as a user's client does.
+``judged`` reads queries and judgments in any of the ``formats``, ``dataset`` documents too; ``index`` loads them into an
+engine; ``evaluation`` searches and compares; ``report`` and ``report_html`` show. Nothing here but ``sweep`` knows a
+bridge from inside: it is reached by URL, as a user's client does.
 """

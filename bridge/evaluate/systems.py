@@ -6,13 +6,13 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bridge.addresses import check_address
 from bridge.errors import ConfigError
 
 DIRECT = "direct"
 """The engine itself, which is always among the systems, as the first one."""
 
 _NAMED = re.compile(r"(?P<name>[\w.+-]+)=(?P<rest>.*)", re.DOTALL)
-_URL = re.compile(r"https?://", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,11 @@ def wanted_systems(configured: Iterable[str], running: Sequence[str], known: Col
             found.append(_configured(text, known))
         except ValueError as error:
             problems.append(f"--system {text}: {error}")
-    found += [
-        _running(text, f"bridge {place}" if len(running) > 1 else "bridged") for place, text in enumerate(running, 1)
-    ]
+    for place, text in enumerate(running, 1):
+        try:
+            found.append(_running(text, f"bridge {place}" if len(running) > 1 else "bridged"))
+        except ValueError as error:
+            problems.append(f"--bridge: {error}")
     names = [DIRECT, *(one.name for one in found)]
     problems += [f"two systems are named {name}" for name in dict.fromkeys(names) if names.count(name) > 1]
     if problems:
@@ -76,6 +78,6 @@ def _configured(text: str, known: Collection[str]) -> Configured:
 
 def _running(text: str, name: str) -> Running:
     match = _NAMED.fullmatch(text)
-    if match is None or not _URL.match(match["rest"]):
-        return Running(name, text)
-    return Running(match["name"], match["rest"])
+    named = Running(name, text) if match is None else Running(match["name"], match["rest"])
+    check_address(named.url)
+    return named

@@ -263,6 +263,11 @@ BROKEN: dict[str, tuple[str, str, str]] = {
         ":3",
         "$.ratings",
     ),
+    "rating in words, after lines": (
+        '{"queries": [\n{"query": "a",\n"ratings":\n{"d1": 1}},\n{"query": "b", "ratings": {"d1": "good"}}]}',
+        ":5",
+        "$.ratings",
+    ),
     "no words": ('{"queries": [{"ratings": {"d1": 1}}]}', ":1", "no words"),
     "query twice": (
         '{"queries": [{"query": "a", "ratings": {"d1": 1}},\n{"query": "a", "ratings": {"d1": 1}}]}',

@@ -25,9 +25,9 @@ def test_systems_have_names_and_settings() -> None:
 def test_running_bridges_are_named_or_numbered() -> None:
     """One URL is the bridged system, several have numbers, unless they are given names; those to start come first."""
     assert wanted_systems((), [URL], KNOWN) == (Running("bridged", URL),)
-    assert wanted_systems((), [URL, f"old={URL}/?a=b"], KNOWN) == (
+    assert wanted_systems((), [URL, f"old={URL}/a=b"], KNOWN) == (
         Running("bridge 1", URL),
-        Running("old", f"{URL}/?a=b"),
+        Running("old", f"{URL}/a=b"),
     )
     assert [one.name for one in wanted_systems(["s=window:9"], [URL], KNOWN)] == ["s", "bridged"]
 
@@ -39,6 +39,7 @@ MISTAKES = {
         "a=listen:1",
         "'listen' is no setting that a system has for itself; there are blend_",
     ),
+    "something before a setting": ("a=fast,window:2", "'fast,window' is no setting"),
     "setting twice": ("a=window:1,window:2", "a setting comes twice"),
     "name of the engine": ("direct=window:2", "two systems are named direct"),
 }
@@ -57,3 +58,10 @@ def test_all_mistakes_are_told_at_once() -> None:
     with pytest.raises(ConfigError) as raised:
         wanted_systems(["window:50", "a=b:c", "x=window:2", "x=window:3"], (), KNOWN)
     assert len(raised.value.problems) == 3
+
+
+@pytest.mark.parametrize("address", ["localhost:9400", "old=localhost:9400", "ftp://localhost", "http://"])
+def test_bridge_that_is_no_address_is_told(address: str) -> None:
+    """What can't be reached by its name is refused before anything is loaded."""
+    with pytest.raises(ConfigError, match="--bridge: "):
+        wanted_systems((), [address], KNOWN)
