@@ -25,7 +25,7 @@ _FILE_WIDTH = 120
 
 Upstream = Annotated[str | None, typer.Option(help="Address of the engine; several are separated by commas.")]
 # As text: the configuration judges them, all mistakes at once.
-Engine = Annotated[str | None, typer.Option(help="auto, opensearch or elasticsearch.")]
+Engine = Annotated[str | None, typer.Option(help="auto, opensearch, elasticsearch or solr.")]
 ModelName = Annotated[
     str | None,
     typer.Option("--model", help="embedded, a hub id, or a local folder; several as in embedded:30,HUB_ID."),

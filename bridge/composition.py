@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import msgspec
@@ -15,6 +15,7 @@ from bridge.cascade import Cascade, Cascades, Stage
 from bridge.config import MIB, Config
 from bridge.errors import ConfigError, UpstreamError
 from bridge.evaluate.client import SearchClient, open_client
+from bridge.evaluate.dialect import DIALECTS, SEARCH_API, Dialect
 from bridge.exchange import Exchange
 from bridge.gateway import SearchExchange
 from bridge.index_config import ScoringConfig
@@ -32,12 +33,12 @@ from connectors.base import Connector, PassThrough, Reason, Reply, Request
 from connectors.elasticsearch import Elasticsearch
 from connectors.nodes import NodeLists
 from connectors.opensearch import OpenSearch
+from connectors.solr import Solr
 
 _MAX_INFO_BYTES = MIB
 _INFO_TIMEOUT_S = 30.0  # what the engines' own clients wait for an answer
 _TIMEOUT_S = {"cpu": 3.0, "cuda": 1.0}
 _RULES: dict[ModelKind, Rule] = {"bi-encoder": Rule("blend", 0.7), "cross-encoder": Rule("model", 1.0)}
-_CONNECTORS: tuple[type[OpenSearch | Elasticsearch], ...] = (OpenSearch, Elasticsearch)
 
 
 Models = Mapping[str, tuple[Model, ...]]
@@ -123,32 +124,40 @@ def _cascade(wanted: ScoringConfig, models: Models, scorers: Mapping[str, Scorer
 
 
 async def identify(config: Config, upstream: Upstream, timeout_s: float = _INFO_TIMEOUT_S) -> Engine:
-    """The engine, as configured or as its ``GET /`` says.
+    """The engine, as configured or as it says itself.
 
     A configured one is not asked, so that a bridge can start before its engine.
     Raises ``ConfigError``, and ``UpstreamError``, which names the addresses.
     """
+    connectors = _connectors(config)
     if config.engine != "auto":
-        return Engine(next(kind(_secret(config)) for kind in _CONNECTORS if kind.name == config.engine), "")
-    question = Request("GET", "/", (("Accept", "application/json"),))
+        return Engine(next(each for each in connectors if each.name == config.engine), "")
+    answered: dict[str, int] = {}
+    for target in dict.fromkeys(each.info_target for each in connectors):
+        reply = await _asked(config, upstream, target, timeout_s)
+        answered[target], info = reply.status, _json_object(reply)
+        for connector in connectors:
+            version = connector.identify(info) if connector.info_target == target else None
+            if version is not None:
+                return Engine(connector, version)
+    raise ConfigError([_unknown_engine(config, answered)])
+
+
+def _connectors(config: Config) -> tuple[Connector, ...]:
+    secret = config.id_secret.encode() if config.id_secret is not None else None
+    return OpenSearch(secret), Elasticsearch(secret), Solr(f"/{name.lstrip('/')}" for name in config.solr_handlers)
+
+
+async def _asked(config: Config, upstream: Upstream, target: str, timeout_s: float) -> Reply:
+    """What the engine says of itself. Raises ``UpstreamError``, which names the addresses."""
+    question = Request("GET", target, (("Accept", "application/json"),))
     try:
         async with asyncio.timeout(timeout_s):
-            reply = await upstream.send(question, limit_bytes=_MAX_INFO_BYTES)
+            return await upstream.send(question, limit_bytes=_MAX_INFO_BYTES)
     except TimeoutError as error:
-        raise UpstreamError(504, f"{_addresses(config)}: no answer to GET / in {timeout_s:g} seconds") from error
+        raise UpstreamError(504, f"{_addresses(config)}: no answer to GET {target} in {timeout_s:g} seconds") from error
     except UpstreamError as error:
         raise UpstreamError(error.status, f"{_addresses(config)}: {error.problem}") from error
-    info = _json_object(reply)
-    for kind in _CONNECTORS:
-        connector = kind(_secret(config))
-        version = connector.identify(info)
-        if version is not None:
-            return Engine(connector, version)
-    raise ConfigError([_unknown_engine(config, reply.status)])
-
-
-def _secret(config: Config) -> bytes | None:
-    return config.id_secret.encode() if config.id_secret is not None else None
 
 
 async def load_models(config: Config) -> Models:
@@ -201,10 +210,12 @@ def described_indices(config: Config) -> list[str]:
     return [f"{pattern or others}: {own.scoring if own.mode == 'on' else 'off'}" for pattern, own in reached.items()]
 
 
-def _unknown_engine(config: Config, status: int) -> str:
+def _unknown_engine(config: Config, answered: Mapping[str, int]) -> str:
+    answers = " and ".join(f"GET {target} with {status}" for target, status in answered.items())
+    names = " or ".join(connector.name for connector in _connectors(config))
     return (
-        f"{_addresses(config)} answered GET / with {status}, which does not tell what engine it is: say so with "
-        f"--engine {' or '.join(kind.name for kind in _CONNECTORS)}, or give credentials that may ask it"
+        f"{_addresses(config)} answered {answers}, which does not tell what engine it is: say so with "
+        f"--engine {names}, or give credentials that may ask it; Solr's address is one without /solr"
     )
 
 
@@ -212,14 +223,30 @@ def _addresses(config: Config) -> str:
     return ", ".join(str(parse_address(address)) for address in config.upstream)
 
 
-def open_direct(config: Config) -> AbstractAsyncContextManager[SearchClient]:
-    """A client of the engine itself, with the credentials and certificates of the configuration."""
+@asynccontextmanager
+async def open_direct(config: Config) -> AsyncIterator[SearchClient]:
+    """A client of the engine itself, with the credentials and certificates of the configuration.
+
+    Raises ``UpstreamError`` where it has to be asked what engine it is, and can't be.
+    """
     tls = tls_context(config.upstream_ca_file)
-    return open_client(
+    async with open_client(
         config.upstream[0],
+        await _dialect(config),
         authorization=own_authorization(config),
         ssl_context=None if isinstance(tls, bool) else tls,
-    )
+    ) as client:
+        yield client
+
+
+async def _dialect(config: Config) -> Dialect:
+    """How the engine is searched: as most are, where it does not tell what it is."""
+    async with Upstream(config) as upstream:
+        try:
+            engine = await identify(config, upstream)
+        except ConfigError:
+            return SEARCH_API
+    return DIALECTS.get(engine.connector.name, SEARCH_API)
 
 
 class _Off:

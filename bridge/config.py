@@ -36,10 +36,13 @@ class Config(BaseModel):
         description="Address of the engine, such as `http://localhost:9200`; several are separated by commas and take "
         "turns. A path prefix and `user:password@` are allowed.",
     )
-    engine: Literal["auto", "opensearch", "elasticsearch"] = Field(
+    engine: Literal["auto", "opensearch", "elasticsearch", "solr"] = Field(
         "auto",
         description="The engine's kind; `auto` asks it, so that it must be up when the bridge starts. One that is "
         "named is not asked.",
+    )
+    solr_handlers: Names = Field(
+        (), description="Request handlers of Solr that are searches, such as `/browse`, beside `/select` and `/query`."
     )
     listen: str = Field(
         "127.0.0.1:9400", description="Address and port that clients connect to; port 0 takes a free one."

@@ -27,10 +27,15 @@ from connectors.base import (
 )
 from connectors.elasticsearch import Elasticsearch
 from connectors.opensearch import OpenSearch
+from connectors.solr import Solr
 
 STANDARD_INPUT = "-"
 _MAX_ROUNDS = 4  # of questions, as in an exchange
-_CONNECTORS: Mapping[str, Callable[[], Connector]] = {"opensearch": OpenSearch, "elasticsearch": Elasticsearch}
+_CONNECTORS: Mapping[str, Callable[[], Connector]] = {
+    "opensearch": OpenSearch,
+    "elasticsearch": Elasticsearch,
+    "solr": Solr,
+}
 _JSON, _LINES = "application/json", "application/x-ndjson"
 
 

@@ -56,6 +56,7 @@ class RestConnector:
     """
 
     name: str
+    info_target = "/"
     dialect: Dialect
 
     def __init__(self, secret: bytes | None = None) -> None:

@@ -316,6 +316,8 @@ class Connector(Protocol):
     """What the bridge needs to know of an engine."""
 
     name: str
+    info_target: str
+    """Path and query string of what an engine of this kind says of itself."""
 
     def is_search(self, method: str, path: str) -> bool:
         """Whether this may hold a search that might be reranked; decided before a body is read."""
@@ -354,5 +356,5 @@ class Connector(Protocol):
         ...
 
     def identify(self, info: Mapping[str, object]) -> str | None:
-        """The version, where ``GET /`` was answered by this engine; else None."""
+        """The version, where this is what such an engine says of itself; else None."""
         ...

@@ -118,6 +118,7 @@ class Solr:
 
 
 def _place(path: str, handler: str) -> Place | None:
+    path = path.removesuffix("/")  # pysolr ends with one, and Solr takes it off as well
     base = path.removesuffix(handler)
     if len(base) == len(path):
         return None

@@ -28,6 +28,7 @@ class SmallConnector:
     """Knows which requests are searches and how an error looks; reads no search."""
 
     name = "small"
+    info_target = "/"
 
     def is_search(self, method: str, path: str) -> bool:
         return method in {"GET", "POST"} and path.endswith("/_search")
