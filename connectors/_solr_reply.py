@@ -17,6 +17,7 @@ from connectors._bodies import reply_with
 from connectors._protected import is_exact
 from connectors._raw_json import (
     Edit,
+    Member,
     RawJsonError,
     Span,
     decode,
@@ -27,7 +28,7 @@ from connectors._raw_json import (
 )
 from connectors._search_reply import OK, STRUGGLING, written_score
 from connectors._solr_layout import rebuilt
-from connectors._solr_restore import MARKER, Restore, with_own_json, with_own_parameters
+from connectors._solr_restore import MARKER, NO_SHARD, SHARD, Restore, with_own_json, with_own_parameters
 from connectors._wildcard import is_pattern, matches
 from connectors.base import Candidate, HitPage, Order, PassThrough, Reason, Reply, SearchPlan, TextField
 from connectors.fields import Leaves, leaves, text_of
@@ -57,6 +58,8 @@ class _Parts:
     documents: tuple[_Document, ...]
     is_airy: bool
     """Whether the engine writes a space between the signs of what is empty, as Solr 9 does where it indents."""
+    shows_best_score: bool = True
+    """Whether the client's own reply would have the highest score: where it asks for scores, or shards tell theirs."""
     shown_key: str | None = None
     """What the unique key is called in a document, where the client sees it."""
 
@@ -93,16 +96,42 @@ def _read(plan: SearchPlan, body: bytes) -> HitPage | PassThrough:
     response = envelope["response"].value.of(body)
     raw = members(response)["docs"].value.of(response)
     documents = tuple(_document(place.of(raw)) for place in elements(raw))
+    header = _header(envelope, body)
+    if not documents and not _restore(plan).asked.scores and _may_be_spread(_restore(plan), header):
+        return PassThrough(Reason.TOO_FEW_HITS)
     is_airy = body.startswith(b"{\n") and not raw.startswith((b"[\n", b"[]"))
     key = _restore(plan).unique_key
-    parts = _Parts(body, documents, is_airy=is_airy, shown_key=None if _restore(plan).hides(key) else key)
-    header = envelope.get("responseHeader")
-    is_partial = header is not None and b'"partialResults"' in header.value.of(body)
+    parts = _Parts(
+        body,
+        documents,
+        is_airy=is_airy,
+        shows_best_score=bool(_restore(plan).asked.scores) or any(map(_is_of_a_shard, documents)),
+        shown_key=None if _restore(plan).hides(key) else key,
+    )
+    is_partial = b'"partialResults"' in header
     if not _is_as_asked(_restore(plan), decode(response), len(documents), is_partial=is_partial):
         return PassThrough(Reason.REPLY_SHAPE)
     if not _has_known_keys(_restore(plan), parts):
         return PassThrough(Reason.REPLY_SHAPE)
+    tuple(_edits_around(_restore(plan), parts))  # what they can't undo is seen here, where there is still a choice
     return _page(plan, parts)
+
+
+def _header(envelope: Mapping[str, Member], body: bytes) -> bytes:
+    header = envelope.get("responseHeader")
+    return header.value.of(body) if header is not None else b""
+
+
+def _may_be_spread(restore: Restore, header: bytes) -> bool:
+    """Whether a search may have gone to several shards, and so show the highest score though nobody asks for it.
+
+    ``QueryComponent`` of Solr 9 orders the hits of shards by their scores, and so has them told.
+    """
+    return not header or b'"zkConnected"' in header or restore.parameters.has("shards")
+
+
+def _is_of_a_shard(document: _Document) -> bool:
+    return document.values.get(SHARD, NO_SHARD) != NO_SHARD
 
 
 def _document(raw: bytes) -> _Document:
@@ -195,7 +224,7 @@ def _wanted(plan: SearchPlan, document: Leaves) -> Sequence[TextField]:
 
 
 def _leaves(document: _Document, restore: Restore) -> Leaves:
-    hidden = {restore.unique_key, restore.score, MARKER}
+    hidden = {restore.unique_key, restore.score, MARKER, SHARD}
     return leaves([{name: value for name, value in document.values.items() if name not in hidden and name[:1] != "_"}])
 
 
@@ -253,17 +282,22 @@ def _with_own_header(plan: SearchPlan, reply: Reply) -> Reply:
 def _edits(
     restore: Restore, parts: _Parts, chosen: Sequence[tuple[int, float | None]], best: float | None
 ) -> Iterator[Edit]:
-    yield from _header_edits(restore, parts)
+    yield from _edits_around(restore, parts)
     response = members(parts.body)["response"].value
     shown = [_shown(restore, parts, parts.documents[place], score) for place, score in chosen]
     yield Edit(response, _response(response.of(parts.body), restore, parts, shown, best))
     keys = [parts.documents[place].key(restore) for place, _ in chosen]
-    yield from _debug_edits(restore, parts)
     for section in _sections(parts.body):
         raw = section.of(parts.body)
         entries = members(raw)
         own = [entries[key].whole.of(raw) for key in keys if key in entries]
         yield Edit(section, rebuilt(raw, [entry.whole for entry in entries.values()], own, parts.empty(b"{}")))
+
+
+def _edits_around(restore: Restore, parts: _Parts) -> Iterator[Edit]:
+    """What the header and the debug section show of the request, as of the client's own."""
+    yield from _header_edits(restore, parts)
+    yield from _debug_edits(restore, parts)
 
 
 def _debug_edits(restore: Restore, parts: _Parts) -> Iterator[Edit]:
@@ -290,9 +324,9 @@ def _response(raw: bytes, restore: Restore, parts: _Parts, shown: Sequence[bytes
         Edit(places["docs"].value, rebuilt(documents, elements(documents), shown, parts.empty(b"[]"))),
         Edit(places["start"].value, str(restore.start).encode()),
     ]
-    if "maxScore" in places and not restore.asked.scores:
+    if "maxScore" in places and not parts.shows_best_score:
         edits += without_members(["maxScore"], places)
-    elif "maxScore" in places and best is not None:
+    elif "maxScore" in places and best is not None and restore.asked.scores:
         edits.append(Edit(places["maxScore"].value, written_score(best)))
     return edited(raw, edits)
 

@@ -24,6 +24,11 @@ ADDED = (OFFSET, LIMIT, FIELDS, SORT)
 MARKER = "_rerank_bridge_elevated_"
 """The name under which Solr says whether a document was put on top."""
 
+SHARD = "_rerank_bridge_shard_"
+"""The name under which Solr says what shard a document comes from."""
+NO_SHARD = "[not a shard request]"
+"""What it says where a search was not spread over shards."""
+
 
 @dataclass(frozen=True, slots=True)
 class Restore:
@@ -56,7 +61,7 @@ class Restore:
 
     def hides(self, name: str) -> bool:
         """Whether a member of a document is none that the client asked for."""
-        if name == MARKER or (name == "score" and not self.asked.scores):
+        if name in (MARKER, SHARD) or (name == "score" and not self.asked.scores):
             return True
         return not self.asked.shows(name) and any(glob_matches(glob, name) for glob in self.added)
 

@@ -22,7 +22,7 @@ from connectors._solr_fields import EVERYTHING, FieldList, added_to, field_list
 from connectors._solr_handler import Handler, handler_of
 from connectors._solr_parameters import Additions, ParameterError, Parameters
 from connectors._solr_request import Sent, read
-from connectors._solr_restore import FIELDS, LIMIT, MARKER, OFFSET, SORT, Restore
+from connectors._solr_restore import FIELDS, LIMIT, MARKER, OFFSET, SHARD, SORT, Restore
 from connectors._solr_schema import USUAL_KEY, Schema, schema_of
 from connectors._solr_words import Meaning, read_words
 from connectors.base import (
@@ -225,7 +225,7 @@ def _restore(  # noqa: PLR0913 - all that there is to know of what was added
     added = added_to(asked, [key, *names, *exact_names(policy.exact_fields)])
     listed = [EVERYTHING] if list(search.parameters.all("fl")) in ([], [""]) else []
     listed += added
-    listed += [] if asked.scores else ["score"]
+    listed += [] if asked.scores else ["score", f"{SHARD}:[shard]"]
     listed += [f"{MARKER}:[elevated]"] if search.handler.may_elevate else []
     return Restore(
         asked=asked,

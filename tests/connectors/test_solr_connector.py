@@ -27,7 +27,7 @@ WAYS: list[tuple[str, str, bool]] = [
     ("GET", "/solr/c/shop/search", True),
     ("PUT", "/solr/c/select", False),
     ("HEAD", "/solr/c/select", False),
-    ("GET", "/solr/c/select/", False),
+    ("GET", "/solr/c/select/", True),
     ("GET", "/solr/c/unselect", False),
     ("GET", "/solr/c/get", False),
     ("POST", "/solr/c/update", False),

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.ranking import Rule, StageScores, order
-from connectors._solr_restore import MARKER
+from connectors._solr_restore import MARKER, NO_SHARD, SHARD
 from connectors.base import ExchangePlan, HitPage, PassThrough, Policy, RankedHit, Reason, Reply, Request
 from connectors.solr import Solr
 from tests.connectors.solr_replies import (
@@ -153,19 +153,20 @@ def test_the_key_may_have_another_name_or_be_a_number() -> None:
     assert list(json.loads(spliced(plan, answered).body)["highlighting"]) == ["2", "1", "0"]
 
 
+ADDED = "what was added"
 ECHOES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("q=title:fox", {"q": "title:fox"}, {}),
     ("q=title:fox&rows=2&fl=id", {"q": "title:fox", "rows": "2", "fl": "id"}, {}),
-    ("q=title:fox&echoParams=all", {"q": "title:fox", "rows": "10"}, {"rows": "20", "start": "0", "fl": "*,score"}),
+    ("q=title:fox&echoParams=all", {"q": "title:fox", "rows": "10"}, {"rows": "20", "start": "0", "fl": ADDED}),
     (
         "q=title:fox&echoParams=all&rows=2&start=0&fl=id",
         {"q": "title:fox", "rows": "2", "start": "0", "fl": "id"},
-        {"rows": "20", "start": "0", "fl": ["id", "title,score"]},
+        {"rows": "20", "start": "0", "fl": ["id", ADDED]},
     ),
     (
         "q=title:fox&echoParams=all&rows=2&fl=id&fl=n",
         {"q": "title:fox", "rows": "2", "fl": ["id", "n"]},
-        {"rows": "20", "start": "0", "fl": ["id", "n", "title,score"]},
+        {"rows": "20", "start": "0", "fl": ["id", "n", ADDED]},
     ),
     ("q=title:fox&echoParams=all&rows=2&fl=*,score", {"rows": "2", "fl": "*,score"}, {"rows": "20", "start": "0"}),
 ]
@@ -182,6 +183,10 @@ def test_echoed_parameters_are_the_clients_own(
     """What was added is not shown, and what it won over is as the client or the handler has it."""
     plan = planned(request(query))
     added = {name: value for name, value in parameters_of(plan).items() if name.startswith("json.")}
+    listed = json.loads(added.get("json.fields", '""'))
+    if "fl" in changed:
+        fields = changed["fl"]
+        changed = {**changed, "fl": listed if fields == ADDED else [*fields[:-1], listed]}
     answered = reply(answered_by(plan, falling(3), params={**own, **changed, **added}), indent=indent)
     result = spliced(plan, answered).body
     assert json.loads(result)["responseHeader"]["params"] == own
@@ -328,6 +333,41 @@ def test_elevated_documents_are_pinned() -> None:
     assert shown == [{"id": f"d{n}", "score": score} for n, score in ((0, 0.0), (3, 1.3), (2, 1.2), (1, 1.1))]
 
 
+def spread(documents: Sequence[Mapping[str, Any]], shard: str) -> list[dict[str, Any]]:
+    return [{**one, SHARD: shard} for one in documents]
+
+
+@pytest.mark.parametrize(("shard", "is_shown"), [("http://a:8983/solr/c_shard1", True), (NO_SHARD, False)])
+def test_searches_over_shards_show_the_highest_score(shard: str, is_shown: bool) -> None:  # noqa: FBT001 - a column
+    """A search that is spread over shards has ``maxScore`` though nobody asks for scores; it stays the engine's own."""
+    plan = planned(request("q=title:fox&fl=id"))
+    answered = reply(answered_by(plan, spread(falling(3), shard)))
+    response = json.loads(spliced(plan, answered).body)["response"]
+    assert response.get("maxScore") == (9.5 if is_shown else None)
+    assert response["docs"] == [{"id": "d2"}, {"id": "d1"}, {"id": "d0"}]
+
+
+@pytest.mark.parametrize(
+    ("query", "header", "is_cut"),
+    [
+        ("", {"status": 0}, True),
+        ("", {"zkConnected": True}, False),
+        ("", None, False),
+        ("&shards=a,b", {"status": 0}, False),
+        ("&fl=*,score", {"zkConnected": True}, True),
+    ],
+)
+def test_empty_pages_of_shards_are_asked_for_anew(query: str, header: dict[str, Any] | None, *, is_cut: bool) -> None:
+    """Without a document it is not known whether a search was spread, so that its own reply is asked for."""
+    content = envelope([])
+    if header is None:
+        del content["responseHeader"]
+    else:
+        content["responseHeader"] = header
+    (page,) = Solr().parse(planned(request(f"q=title:fox{query}")), reply(content))
+    assert isinstance(page, HitPage) is is_cut
+
+
 def test_scores_may_be_kept() -> None:
     """With ``score_policy: keep`` the engine's scores stay with their documents."""
     plan = planned(request("q=title:fox&fl=id,s:score"), policy=Policy(score_policy="keep"))
@@ -402,10 +442,37 @@ def test_pages_partition_the_window(data: st.DataObject) -> None:
     assert all(above["score"] >= below["score"] for above, below in pairwise(seen))
 
 
-@given(st.binary(max_size=60) | st.recursive(st.none() | st.integers() | st.text(max_size=3), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["responseHeader", "params", "response", "docs", "start", "numFound", "highlighting", "debug", "explain", "id", "score", "fl", "json.limit"]), inner, max_size=5)).map(written))  # fmt: skip  # noqa: E501
-def test_any_reply_is_taken(body: bytes) -> None:
+ODD = st.recursive(
+    st.none() | st.integers() | st.text(max_size=3) | st.sampled_from([[], {}, ["x", 1], {"d0": 1}, {"x": []}]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=6,
+)
+SOME_PARAMETERS = st.dictionaries(st.sampled_from(["q", "fl", "rows", "start", "json.limit", "json.fields"]), ODD)
+SOME_JSON = st.dictionaries(st.sampled_from(["query", "offset", "limit", "fields", "facet"]), ODD)
+
+
+@st.composite
+def odd_replies(draw: st.DrawFn) -> bytes:
+    """Replies that are right in most places, and anything in others; or bytes that are no reply."""
+    if draw(st.integers(0, 9)) == 0:
+        return draw(st.binary(max_size=60))
+    content = envelope(falling(draw(st.integers(0, 4))))
+    content["responseHeader"]["params"] = draw(SOME_PARAMETERS | ODD)
+    content["highlighting"] = draw(st.just({"d0": {}, "d1": {}}) | ODD)
+    content["debug"] = draw(st.fixed_dictionaries({"json": SOME_JSON | ODD, "explain": st.just({}) | ODD}) | ODD)
+    for place in draw(st.sets(st.sampled_from(["responseHeader", "response", "highlighting", "debug"]))):
+        content.pop(place)
+    if draw(st.booleans()) and "response" in content:
+        content["response"][draw(st.sampled_from(["docs", "start", "numFound", "maxScore"]))] = draw(ODD)
+    return written(content, indent=draw(st.booleans()))
+
+
+@given(
+    odd_replies(), st.sampled_from([request("q=title:fox&fl=id"), json_request({"query": "title:fox", "fields": []})])
+)
+def test_any_reply_is_taken(body: bytes, asked: Request) -> None:
     """Whatever comes as a reply, it is read and cut, or asked for anew."""
-    plan = planned(request("q=title:fox&fl=id"))
+    plan = planned(asked)
     for status in (200, 500):
         answered = reply(body, status=status)
         (page,) = Solr().parse(plan, answered)
