@@ -11,7 +11,7 @@ from connectors._questions import Asker, read
 from connectors._wildcard import is_pattern
 from connectors.base import Policy, Question, Reply, TextField
 
-_REMEMBERED = 64
+_REMEMBERED = 16
 """Mappings: those of the indices that are searched by names that the query does not give."""
 
 
