@@ -61,7 +61,9 @@ The order and cut of `response.docs`; `score`, under any name that `fl` gives it
 `score_policy: replace`, but for elevated documents); `QTime`; and the headers. Highlights and explanations are those of
 the page's documents, in its order; with `debug`, explanations are the engine's. Members of a JSON object may stand in
 another order in two places: in `responseHeader.params` with `echoParams=all`, and in documents of which Solr would have
-read all fields that the client asks for from doc values. With `minExactCount`, `numFound` may be more exact.
+read all fields that the client asks for from doc values. With `minExactCount`, `numFound` may be more exact. What
+`debug.track` and `shards.info` say of shards is about the wider search. A search over shards that finds nothing is
+asked once more as it came, unless it asks for scores.
 """
 
 _QUERIES: tuple[Mapping[str, str], ...] = (

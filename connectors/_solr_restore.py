@@ -121,7 +121,11 @@ def with_own_json(debug: bytes, restore: Restore) -> Iterator[Edit]:
     raw, offset = shown["json"].value.of(debug), shown["json"].value_start
     places = members(raw)
     names = [name.removeprefix("json.") for name in ADDED]
-    yield from _shifted(without_members([name for name in names if name in places and name not in own], places), offset)
+    unwanted = [name for name in names if name in places and name not in own]
+    if len(unwanted) == len(places):
+        yield from without_members(["json"], shown)
+        return
+    yield from _shifted(without_members(unwanted, places), offset)
     kept = [name for name in names if name in places and name in own]
     yield from _shifted(
         [

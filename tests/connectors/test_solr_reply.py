@@ -212,6 +212,7 @@ DEBUGGED: list[tuple[Request, dict[str, Any] | None, dict[str, Any] | None]] = [
         {"query": "title:fox", "offset": 1, "fields": ["id"]},
     ),
     (json_request({"query": "title:fox", "fields": "*,score"}), {"fields": "*,score"}, {"fields": "*,score"}),
+    (request("q=title:fox&json.facet={x:1}"), {"offset": 0, "limit": 20, "fields": "*,score"}, None),
     (request("q=title:fox"), None, None),
 ]
 
@@ -418,6 +419,11 @@ def test_documents_are_named_as_far_as_the_client_sees_it(query: str, identity: 
     plan = planned(request(f"q=title:fox{query}"))
     found = [{**document(n, 9.0 - n), **({"k": f"d{n}"} if "k:" in query else {})} for n in range(2)]
     assert Solr().identity(parsed(plan, reply(envelope(found))), 1) == identity
+
+
+def test_what_was_not_read_has_no_names() -> None:
+    """A page without documents names none."""
+    assert Solr().identity(HitPage((), ()), 0) == {}
 
 
 @given(st.data())

@@ -161,6 +161,8 @@ JSON_BODIES: list[tuple[Mapping[str, Any], str, int, int]] = [
     ({"query": "title:fox", "params": {"rows": 3}, "limit": 4}, "fox", 0, 4),
     ({"query": "title:${x}", "params": {"x": "fox"}}, "fox", 0, 10),
     ({"params": {"q": "title:fox", "hl": True}}, "fox", 0, 10),
+    ({"query": "title: fox", "params": {"defType": "dismax"}}, "title: fox", 0, 10),
+    ({"query": {"lucene": {"query": "title:fox"}}, "params": {"defType": "dismax"}}, "fox", 0, 10),
 ]
 
 
@@ -335,9 +337,9 @@ def test_fields_that_are_read(query: str, policy: Policy, names: tuple[str, ...]
 
 def test_words_that_are_configured_may_stand_in_a_parameter() -> None:
     """``query_pointer`` and ``query_text`` lead to parameters."""
-    policy = Policy(query_pointer="/user_words", query_text="{q} in {/shop}")
-    search = search_of(planned(request("q=*:*&user_words=red+shoes&shop=London"), policy=policy))
-    assert search.query_text == "red shoes in London"
+    policy = Policy(query_pointer="/user_words", query_text="{q} in {/shop}, {/size/1}")
+    search = search_of(planned(request("q=*:*&user_words=red+shoes&shop=London&size=8&size=9"), policy=policy))
+    assert search.query_text == "red shoes in London, 9"
 
 
 def test_boosts_and_other_orders_are_told() -> None:
