@@ -39,6 +39,8 @@ _FOLDER_OF_OWNER = 0o700
 
 _SAYS_WORDS = re.compile(r"(?:^|&)(?:q|source)=")  # others than a search's own: polls of asynchronous ones
 
+_FOR_THE_MODE = frozenset({Reason.MODE_OFF, Reason.SWITCHED_OFF})
+
 _log = structlog.get_logger(__name__)
 
 
@@ -186,7 +188,7 @@ class CapturingExchange:
     def declines(self, head: Request) -> Reason | None:
         """As the exchange; a search that is left alone for the mode has its body read first."""
         reason = self._exchange.declines(head)
-        return None if reason is Reason.MODE_OFF else reason
+        return None if reason in _FOR_THE_MODE else reason
 
     async def search(self, request: Request) -> Reply | PassThrough:
         """As the exchange."""

@@ -1,4 +1,4 @@
-"""The command line: ``rerank-bridge serve | check | evaluate | judge | replay | demo | rerank | explain``.
+"""The command line: ``rerank-bridge serve | off | on | check | evaluate | judge | replay | demo | rerank | explain``.
 
 Exit codes: 0 done; 1 the engine, a model or a port is not as it should be; 2 the command line, the configuration or a
 file is broken. Errors are told in one message, without a traceback.
@@ -6,9 +6,11 @@ file is broken. Errors are told in one message, without a traceback.
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 from contextlib import ExitStack
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -31,12 +33,16 @@ from bridge.command_line import (
     run,
     settings_of,
 )
-from bridge.composition import Bridge, bridging, described_scoring
+from bridge.composition import described_scoring
 from bridge.config import Config
+from bridge.config_sources import load_with_origins
 from bridge.evaluate_command import evaluate
 from bridge.judge_command import judge
+from bridge.live_config import Source
+from bridge.operation import Operated, operating
 from bridge.replay_command import replay
 from bridge.server import serve as serve_until_stopped
+from bridge.switch_command import AdminListen, off, on
 from bridge.version import __version__
 
 DEMO_LISTEN = "127.0.0.1:9400"
@@ -60,7 +66,10 @@ def serve(  # noqa: PLR0913 - one parameter for each option
     device: Device = None,
     precision: Precision = None,
     window: Window = None,
-    mode: Annotated[str | None, typer.Option(help="on; or off, which passes every search through.")] = None,
+    mode: Annotated[
+        str | None, typer.Option(help="on; off, which passes every search through; shadow, canary or interleave.")
+    ] = None,
+    admin_listen: AdminListen = None,
     capture: Annotated[
         str | None, typer.Option(metavar="DIR", help="Folder that searches are kept in, to be replayed.")
     ] = None,
@@ -69,9 +78,13 @@ def serve(  # noqa: PLR0913 - one parameter for each option
     """Run the bridge until SIGTERM or Ctrl-C."""
     with errors_told():
         flags = {"upstream": upstream, "engine": engine, "listen": listen, "window": window, "mode": mode}
-        flags["capture"] = capture
-        settings = settings_of({**flags, "model": model, "device": device, "precision": precision}, config)
-        run(serve_until_stopped(bridging(settings), lambda bridge: typer.echo(_ready_line(settings, bridge))))
+        flags |= {"capture": capture, "admin_listen": admin_listen}
+        flags |= {"model": model, "device": device, "precision": precision}
+        source = Source(config, partial(load_with_origins, flags, config, dict(os.environ)))
+        loaded = source.read()
+        logs.configure(loaded.config.log_level, loaded.config.log_format)
+        told = partial(_ready_line, loaded.config)
+        run(serve_until_stopped(operating(loaded, source), lambda operated: typer.echo(told(operated))))
 
 
 @app.command()
@@ -184,17 +197,21 @@ def _free_address(listen: str) -> str:
     return listen
 
 
-def _ready_line(settings: Config, bridge: Bridge) -> str:
+def _ready_line(settings: Config, operated: Operated) -> str:
+    bridge = operated.bridge
     addresses = ", ".join(str(parse_address(address)) for address in settings.upstream)
+    admin = f"administered at {operated.admin.url}" if operated.admin is not None else "not administered"
     return (
         f"rerank-bridge {__version__} is ready: {bridge.running.url} -> {bridge.engine} at {addresses}; "
-        f"{described_scoring(settings, bridge.models)}"
+        f"{described_scoring(settings, bridge.models)}; {admin}"
     )
 
 
 app.command()(evaluate)
 app.command()(replay)
 app.command()(judge)
+app.command()(off)
+app.command()(on)
 
 
 def main() -> None:

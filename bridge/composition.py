@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
+from secrets import token_hex
+from typing import TypeVar
 
 import msgspec
 
@@ -17,10 +20,12 @@ from bridge.errors import ConfigError, UpstreamError
 from bridge.evaluate.client import SearchClient, open_client
 from bridge.evaluate.dialect import DIALECTS, SEARCH_API, Dialect
 from bridge.exchange import Exchange
-from bridge.gateway import SearchExchange
+from bridge.gateway import Gateway, SearchExchange
+from bridge.generations import Generation, Generations, Shared
 from bridge.index_config import ScoringConfig
 from bridge.models import catalog
 from bridge.models.base import Model, ModelKind
+from bridge.modes import Steering, Switch
 from bridge.passages import Passages
 from bridge.ranking import Rule
 from bridge.score_cache import ScoreCache
@@ -40,6 +45,7 @@ _INFO_TIMEOUT_S = 30.0  # what the engines' own clients wait for an answer
 _TIMEOUT_S = {"cpu": 3.0, "cuda": 1.0}
 _RULES: dict[ModelKind, Rule] = {"bi-encoder": Rule("blend", 0.7), "cross-encoder": Rule("model", 1.0)}
 
+_Part = TypeVar("_Part")
 
 Models = Mapping[str, tuple[Model, ...]]
 """The replicas of each model, one at least, by the name that the configuration has for it."""
@@ -65,6 +71,10 @@ class Bridge:
     engine: Engine
     models: Models
     """None where the mode is off: nothing is scored, so nothing is loaded."""
+    generations: Generations
+    """What changes it while it runs; engine and models are those that it began with."""
+    telemetry: Telemetry
+    switch: Switch
 
 
 @asynccontextmanager
@@ -74,24 +84,15 @@ async def bridging(config: Config, loaded: Models | None = None) -> AsyncIterato
     Raises ``ConfigError`` where the engine's kind can't be told, ``UpstreamError`` where it can't be asked,
     ``ModelLoadError``, and ``OSError`` where the address can't be listened on.
     """
-    telemetry = Telemetry()
-    async with Upstream(config) as upstream:
-        engine = await identify(config, upstream)
-        if config.mode == "off":
-            async with _listening(config, engine, _Off(), upstream, telemetry) as running:
-                yield Bridge(running, engine, {})
-            return
-        models = loaded or await load_models(config)
-        async with scoring(config, models, telemetry) as cascades:
-            exchange = Exchange(
-                connector=engine.connector,
-                upstream=upstream,
-                scores=WindowScores(cascades),
-                policy=config.policy,
-                telemetry=telemetry,
-            )
-            async with _listening(config, engine, exchange, upstream, telemetry) as running:
-                yield Bridge(running, engine, models)
+    build = _Builder(Telemetry(), Switch(), loaded or {})
+    first = await build(config)
+    generations = Generations(first, build)
+    try:
+        host, port = split_listen(config.listen)
+        async with listening(generations, host, port, shutdown_timeout_s=config.shutdown_timeout_s) as running:
+            yield Bridge(running, first.engine, first.models, generations, build.telemetry, build.switch)
+    finally:
+        await generations.close()
 
 
 @asynccontextmanager
@@ -104,9 +105,11 @@ async def scoring(config: Config, models: Models, telemetry: Telemetry) -> Async
             name: await stack.enter_async_context(Scorer(replicas, limits, cache, telemetry))
             for name, replicas in models.items()
         }
-        yield Cascades(
-            {name: _cascade(scoring, models, scorers) for name, scoring in config.scorings().items()},
-        )
+        yield _cascades(config, models, scorers)
+
+
+def _cascades(config: Config, models: Models, scorers: Mapping[str, Scorer]) -> Cascades:
+    return Cascades({name: _cascade(scoring, models, scorers) for name, scoring in config.scorings().items()})
 
 
 def _cascade(wanted: ScoringConfig, models: Models, scorers: Mapping[str, Scorer]) -> Cascade:
@@ -162,8 +165,7 @@ async def _asked(config: Config, upstream: Upstream, target: str, timeout_s: flo
 
 async def load_models(config: Config) -> Models:
     """The models that searches may need, each once, on every device that is wanted. Raises ``ModelLoadError``."""
-    names = dict.fromkeys(stage.name for scoring in config.scorings().values() for stage in scoring.model)
-    return {name: await asyncio.to_thread(_replicas, config, name) for name in names}
+    return {name: await asyncio.to_thread(_replicas, config, name) for name in _model_names(config)}
 
 
 def _replicas(config: Config, name: str) -> tuple[Model, ...]:
@@ -207,7 +209,12 @@ def described_indices(config: Config) -> list[str]:
     if len(reached) == 1 and len(config.model) == 1:
         return []
     others = "all indices" if len(reached) == 1 else "other indices"
-    return [f"{pattern or others}: {own.scoring if own.mode == 'on' else 'off'}" for pattern, own in reached.items()]
+    return [f"{pattern or others}: {_described_way(own)}" for pattern, own in reached.items()]
+
+
+def _described_way(own: Config) -> str:
+    usual = {"on": str(own.scoring), "off": "off"}
+    return usual.get(own.mode) or f"{own.scoring}, in mode {own.mode}"
 
 
 def _unknown_engine(config: Config, answered: Mapping[str, int]) -> str:
@@ -261,25 +268,109 @@ class _Off:
         return PassThrough(Reason.MODE_OFF)
 
 
-@asynccontextmanager
-async def _listening(
-    config: Config, engine: Engine, exchange: SearchExchange, upstream: Upstream, telemetry: Telemetry
-) -> AsyncIterator[Running]:
-    async with AsyncExitStack() as stack:
+@dataclass(frozen=True, slots=True)
+class _Made(Generation):
+    """A generation, and what its configuration led to."""
+
+    engine: Engine
+    models: Models
+
+
+class _Builder:
+    """Builds the generations of one bridge, which share what they have alike."""
+
+    def __init__(self, telemetry: Telemetry, switch: Switch, loaded: Models) -> None:
+        self.telemetry = telemetry
+        self.switch = switch
+        self._loaded = loaded
+        self._id_secret = token_hex()  # where none is configured: ids outlive a change of the configuration
+        self._upstreams = Shared[Upstream]()
+        self._engines = Shared[Engine]()
+        self._models = Shared[tuple[Model, ...]]()
+        self._caches = Shared[ScoreCache]()
+        self._scorers = Shared[Scorer]()
+
+    async def __call__(self, config: Config) -> _Made:
+        """What a configuration makes; raises as ``bridging`` does."""
+        async with AsyncExitStack() as stack:
+            reached = tuple(getattr(config, name) for name in Config.model_fields if name.startswith("upstream"))
+            upstream = await self._upstreams.take(reached, partial(Upstream, config), stack)
+            secret = config.id_secret or self._id_secret
+            known = partial(identify, config.model_copy(update={"id_secret": secret}), upstream)
+            engine = await self._engines.take((reached, config.engine, secret), partial(_had, known), stack)
+            exchange, models = await self._exchange(config, engine, upstream, stack)
+            app = self._app(config, engine, exchange, upstream)
+            return _Made(config, app, stack.pop_all(), engine, models)
+
+    async def _exchange(
+        self, config: Config, engine: Engine, upstream: Upstream, stack: AsyncExitStack
+    ) -> tuple[SearchExchange, Models]:
+        exchange: SearchExchange = _Off()
+        models: dict[str, tuple[Model, ...]] = {}
+        if config.mode != "off":
+            for name in _model_names(config):
+                models[name] = await self._models.take(
+                    _model_key(config, name), partial(_had, partial(self._load, config, name)), stack
+                )
+            scorers = {name: await self._scorer(config, name, models[name], stack) for name in models}
+            windows = WindowScores(_cascades(config, models, scorers))
+            stack.enter_context(self.telemetry.watching(windows.samples))
+            exchange = Exchange(
+                connector=engine.connector,
+                upstream=upstream,
+                scores=windows,
+                policy=config.policy,
+                telemetry=self.telemetry,
+                steering=Steering(config.rollout, self.switch),
+            )
         if config.capture is not None:
             capture = Capture(config.capture, config.capture_share, config.capture_max_mib * MIB)
-            exchange = CapturingExchange(exchange, stack.enter_context(capture))
-        app = create_app(
+            capture.__enter__()
+            stack.push_async_callback(asyncio.to_thread, capture.__exit__, None, None, None)  # which writes to the end
+            exchange = CapturingExchange(exchange, capture)
+        return exchange, models
+
+    async def _load(self, config: Config, name: str) -> tuple[Model, ...]:
+        given = self._loaded.get(name)
+        return given if given is not None else await asyncio.to_thread(_replicas, config, name)
+
+    async def _scorer(self, config: Config, name: str, replicas: tuple[Model, ...], stack: AsyncExitStack) -> Scorer:
+        limits = Limits(config.queue_limit_pairs, config.batch_tokens)
+        size = config.score_cache_mib * MIB
+
+        async def cache() -> ScoreCache:
+            return ScoreCache(size)
+
+        scores = await self._caches.take(size, partial(_had, cache), stack)
+        key = (_model_key(config, name), limits, size)
+        return await self._scorers.take(key, partial(Scorer, replicas, limits, scores, self.telemetry), stack)
+
+    def _app(self, config: Config, engine: Engine, exchange: SearchExchange, upstream: Upstream) -> Gateway:
+        return create_app(
             connector=engine.connector,
             exchange=exchange,
             upstream=upstream,
-            telemetry=telemetry,
+            telemetry=self.telemetry,
             ready=lambda: True,  # everything that can be waited for was waited for before the socket opened
             max_search_body_bytes=config.max_search_body_bytes,
             nodes=NodeLists(config.published_address) if config.sniffing else None,
         )
-        host, port = split_listen(config.listen)
-        yield await stack.enter_async_context(listening(app, host, port, shutdown_timeout_s=config.shutdown_timeout_s))
+
+
+@asynccontextmanager
+async def _had(make: Callable[[], Awaitable[_Part]]) -> AsyncIterator[_Part]:
+    """A part that needs no closing."""
+    yield await make()
+
+
+def _model_names(config: Config) -> Sequence[str]:
+    """The models that searches may need, each once."""
+    return list(dict.fromkeys(stage.name for scoring in config.scorings().values() for stage in scoring.model))
+
+
+def _model_key(config: Config, name: str) -> Hashable:
+    """What a loaded model depends on."""
+    return (name, config.device, config.precision, config.model_cache_mib, config.long_context)
 
 
 def _json_object(reply: Reply) -> dict[str, object]:

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from bridge.addresses import check_address, split_listen
 from bridge.index_config import (
@@ -22,15 +22,15 @@ from bridge.index_config import (
     StageConfig,
     Stages,
 )
+from bridge.modes import USUAL_SHARE, Rollout
+from bridge.operation_config import ModeSetting, OperationConfig
 from connectors.base import KeepTop, LongDocuments, Policy, RescorePolicy, ScorePolicy, TextField
 
 MIB = 1024 * 1024
 
 
-class Config(BaseModel):
+class Config(OperationConfig):
     """All settings of a bridge."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     upstream: tuple[str, ...] = Field(
         description="Address of the engine, such as `http://localhost:9200`; several are separated by commas and take "
@@ -58,7 +58,12 @@ class Config(BaseModel):
         description="`false` leaves the engine's own addresses in lists of nodes: clients that sniff then go past the "
         "bridge.",
     )
-    mode: Literal["on", "off"] = Field("on", description="`off` passes every search through.")
+    mode: ModeSetting = Field(
+        "on",
+        description="`off` passes every search through. `shadow` does as well, and finds out beside it what would "
+        "have changed. `canary` reranks a `share` of the searches. `interleave` lets first stage and models take "
+        "turns.",
+    )
 
     model: Stages = Field(
         (StageConfig(name="embedded", keep=None),),
@@ -305,6 +310,10 @@ class Config(BaseModel):
                 self.upstream_username is not None and self.upstream_api_key is not None,
                 "give either upstream_username or upstream_api_key",
             ),
+            (
+                self.is_administered_openly,
+                f"admin_token is needed where admin_listen is not on a loopback address, as {self.admin_listen} is not",
+            ),
         )
         problems = [problem for is_made, problem in mistakes if is_made]
         if problems:
@@ -324,7 +333,7 @@ class Config(BaseModel):
 
     def scorings(self) -> dict[str, ScoringConfig]:
         """All ways to score that a search may need, by the names that policies give them; none where all is off."""
-        return {str(own.scoring): own.scoring for own in self.reached().values() if own.mode == "on"}
+        return {str(own.scoring): own.scoring for own in self.reached().values() if own.mode != "off"}
 
     def reached(self) -> dict[str, Config]:
         """The settings of all indices, as ``""``, where any have no pattern, and of each pattern that has a turn."""
@@ -341,12 +350,21 @@ class Config(BaseModel):
         own = {name: value for name, value in own.items() if value is not None and (name, self.mode) != ("mode", "off")}
         return self.model_copy(update=own) if own else self
 
+    def _entry(self, indices: tuple[str, ...]) -> IndexConfig | None:
+        return next((entry for entry in self.indices if _matches(entry.pattern, indices)), None)
+
+    def rollout(self, indices: tuple[str, ...]) -> Rollout:
+        """How far reranking is rolled out for a search that names these indices."""
+        own = self._with(self._entry(indices))
+        share = own.share if own.share is not None else USUAL_SHARE.get(own.mode, 1.0)
+        return Rollout(own.mode, 1.0 if own.mode == "on" else share, own.share_header)
+
     def policy(self, indices: tuple[str, ...]) -> Policy:
         """What is wanted for a search that names these indices: the first pattern that matches any."""
-        wanted = next((entry for entry in self.indices if _matches(entry.pattern, indices)), None)
+        wanted = self._entry(indices)
         own = self._with(wanted)
         return Policy(
-            is_on=own.mode == "on",
+            is_on=own.mode != "off",
             pattern=wanted.pattern if wanted else "",
             scoring=str(own.scoring),
             window=own.window,

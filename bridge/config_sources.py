@@ -21,8 +21,21 @@ from bridge.errors import ConfigError
 ENVIRONMENT_PREFIX = "RERANK_BRIDGE_"
 
 
+class Loaded(NamedTuple):
+    """A configuration, and where it comes from."""
+
+    config: Config
+    origins: Mapping[str, str]
+    """Of the settings that are not the default: ``--window``, ``RERANK_BRIDGE_WINDOW`` or the name of the file."""
+
+
 def load(flags: Mapping[str, object], file: Path | None, environ: Mapping[str, str]) -> Config:
     """The configuration from all sources. Raises ``ConfigError`` with every problem at once."""
+    return load_with_origins(flags, file, environ).config
+
+
+def load_with_origins(flags: Mapping[str, object], file: Path | None, environ: Mapping[str, str]) -> Loaded:
+    """The configuration from all sources, and which of them each setting comes from. Raises ``ConfigError``."""
     problems: list[str] = []
     sources = (
         _Source("--{}", {name: value for name, value in flags.items() if value is not None}),
@@ -30,15 +43,17 @@ def load(flags: Mapping[str, object], file: Path | None, environ: Mapping[str, s
         _Source(f"{file}: {{}}", _read_file(file, problems) if file is not None else {}),
     )
     merged: dict[str, Any] = {}
+    origins: dict[str, str] = {}
     for source in reversed(sources):
         merged |= source.values
+        origins |= {name: _spell(source.place, [name]).removesuffix(f": {name}") for name in source.values}
     try:
         config = Config(**merged)
     except ValidationError as error:
         problems += [problem for entry in error.errors() for problem in _describe(entry, sources).splitlines()]
     if problems:
         raise ConfigError(problems)
-    return config
+    return Loaded(config, origins)
 
 
 class _Source(NamedTuple):

@@ -26,9 +26,12 @@ from bridge.headers import (
     INSTRUCTION_HEADER,
     MAX_INSTRUCTION_CHARS,
     OFF,
+    ON,
+    SHADOW,
     control_words,
 )
 from bridge.logs import without_message
+from bridge.modes import Lane, Steering, left_alone
 from bridge.outcome import Scored, told
 from bridge.ranking import StageScores, Window, order
 from bridge.stopwatch import Stopwatch
@@ -79,8 +82,11 @@ class Exchange:
         scores: Scores,
         policy: Callable[[tuple[str, ...]], Policy],
         telemetry: Telemetry,
+        steering: Steering | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """``steering`` says which searches are reranked; None: all that can be."""
+        self._steering = steering or Steering()
         self._connector = connector
         self._upstream = upstream
         self._scores = scores
@@ -93,10 +99,11 @@ class Exchange:
     def declines(self, head: Request) -> Reason | None:
         """Why a search passes through whatever its body says, or None."""
         words = control_words(head.headers)
-        if OFF in words:
+        reason = Reason.OFF if OFF in words else self._steering.declines()
+        if reason is not None:
             # An id of ours means nothing to the engine, and its page still has to be cut: the connector sees to it.
-            return Reason.OFF if self._connector.forwarded(head) is head else None
-        if words - {EXPLAIN}:
+            return reason if self._connector.forwarded(head) is head else None
+        if words - {EXPLAIN, ON, SHADOW}:
             self._telemetry.unknown_word()
         return None
 
@@ -116,9 +123,15 @@ class Exchange:
             return PassThrough(Reason.INTERNAL)
 
     async def _search(self, request: Request, watch: Stopwatch) -> Reply | PassThrough:
+        reason = self._steering.declines()
+        if reason is not None and self._connector.forwarded(request) is request:
+            return PassThrough(reason)
         plan = await self._planned(request, watch)
         if isinstance(plan, PassThrough):
             return plan
+        left_out = self._left_alone(request, plan)
+        if left_out is not None:
+            return left_out
         reply, pages = await self._fetch(plan, watch)
         if self._learns_limits(plan, pages):
             plan = await self._planned(request, watch)
@@ -133,6 +146,17 @@ class Exchange:
                 return _passed_on(plan.searches[failed[0]], pages[failed[0]])
             reply = merged
         return await self._reranked(plan, pages, reply, request, watch)
+
+    def _left_alone(self, request: Request, plan: ExchangePlan) -> PassThrough | None:
+        """Why no search of a plan is to be reranked, where the request can be passed on as it came."""
+        searches = [search for search in plan.searches if isinstance(search, SearchPlan)]
+        reason = left_alone([self._lane(request, search) for search in searches])
+        if reason is None or self._connector.forwarded(request) is not request:
+            return None
+        return PassThrough(reason, read=searches[0], pattern=searches[0].policy.pattern)
+
+    def _lane(self, request: Request, search: SearchPlan) -> Lane:
+        return self._steering.lane(request, search.indices, search.query_text)
 
     async def _again(self, plan: ExchangePlan, reply: Reply, places: Sequence[int], watch: Stopwatch) -> Reply | None:
         """The reply with what these searches are answered as they came; None: the whole exchange has to be repeated."""
@@ -149,10 +173,19 @@ class Exchange:
 
     async def _planned(self, request: Request, watch: Stopwatch) -> ExchangePlan | PassThrough:
         answers: dict[Question, Reply | None] = {}
+        named: list[tuple[str, ...]] = []
+
+        def policy_of(indices: tuple[str, ...]) -> Policy:
+            named.append(indices)
+            return self._policy_of(indices)
+
         for _ in range(_MAX_ROUNDS):
-            plan = await _read(request, partial(self._connector.plan, request, self._policy_of, answers))
+            plan = await _read(request, partial(self._connector.plan, request, policy_of, answers))
             if not isinstance(plan, Questions):
                 return plan
+            reason = self._steering.early_reason(request, named)
+            if reason is not None and self._connector.forwarded(request) is request:
+                return PassThrough(reason)  # before the client has to wait for what the engine is asked
             with watch.upstream():
                 answers |= await self._answers.of(plan.questions)
         raise RuntimeError("a plan that needs ever more answers")
@@ -188,7 +221,7 @@ class Exchange:
         with watch.scoring():
             scored = await asyncio.gather(
                 *(
-                    self._scored(search, page, _instruction(request, search))
+                    self._scored(search, page, request)
                     for search, page in zip(plan.searches, pages, strict=True)
                 )
             )
@@ -237,13 +270,16 @@ class Exchange:
             _log.error("not explained", **without_message(error))
             return reply
 
-    async def _scored(self, search: SearchPlan | PassThrough, page: Page, instruction: str) -> Scored:
+    async def _scored(self, search: SearchPlan | PassThrough, page: Page, request: Request) -> Scored:
         if isinstance(search, PassThrough) or isinstance(page, PassThrough):
             return Scored(_reason(search if isinstance(search, PassThrough) else page))
         if page.skip is not None:
             return Scored(page.skip)
+        lane = self._lane(request, search)
+        if lane.reason is not None:
+            return Scored(lane.reason)
         guards = guards_of(search.policy, page.candidates)
-        window = window_of(search, page, instruction, guards)
+        window = window_of(search, page, _instruction(request, search), guards)
         stages = await self._scores.score(window)
         first = stages[0]
         if not first.scored:

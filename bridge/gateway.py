@@ -71,10 +71,14 @@ class Gateway:
         self._drained = asyncio.Event()
         self._drained.set()
 
+    async def idle(self) -> None:
+        """Returns when no request is under way."""
+        await self._drained.wait()
+
     async def drained(self) -> None:
         """Returns when no request is under way; from now on connections are closed after their reply."""
         self._draining = True
-        await self._drained.wait()
+        await self.idle()
 
     async def handle(self, http: web.BaseRequest) -> web.StreamResponse:
         """The reply to any request, written; errors of whatever kind end in it."""

@@ -18,6 +18,8 @@ MAX_INSTRUCTION_CHARS = 1_000
 """Several times the longest in the cards of the models; each text of a window might be read with it."""
 
 OFF = "off"
+ON = "on"
+SHADOW = "shadow"
 EXPLAIN = "explain"
 
 _HOP_BY_HOP = frozenset(

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from bridge.headers import MAX_INSTRUCTION_CHARS
+from bridge.operation_config import ModeSetting, Share
 from connectors.base import LongDocuments, RescorePolicy, ScorePolicy
 from connectors.configured_words import is_pointer, is_template
 
@@ -145,9 +146,10 @@ class IndexConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     pattern: str = Field(min_length=1, description="Index name, alias or pattern with `*`, as searches name it.")
-    mode: Literal["on", "off"] | None = Field(
-        None, description="`off` passes searches of these indices through. Where the `mode` of all is `off`, all are."
+    mode: ModeSetting | None = Field(
+        None, description="As the `mode` of all indices; unset: that one. Where that is `off`, all are."
     )
+    share: Share | None = Field(None, description=_AS_FOR_ALL)
     text_fields: tuple[TextFieldConfig, ...] = Field(
         (), description="Fields that the model reads, in this order; unset: the fields that the query names."
     )

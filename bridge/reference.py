@@ -12,18 +12,19 @@ from typing import Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from bridge import metrics_page
 from bridge import reference_solr
+from bridge import metrics_page
 from bridge.config import Config
 from bridge.config_sources import ENVIRONMENT_PREFIX
 from bridge.headers import MAX_INSTRUCTION_CHARS
 from bridge.index_config import IndexConfig, KeepTopConfig, StageConfig, TextFieldConfig
+from bridge.operation_config import READ_AT_START, OperationConfig
 from connectors import _highlight, _mapping, _pipelines, reasons
 from connectors.base import Reason
 from connectors.query_text import CLAUSE_KINDS, RETRIEVER_KINDS, QueryText, manual_page, read
 
 _MADE = "<!-- Made by scripts/docs from the code; change it there. -->\n"
-_FLAGS = ("upstream", "engine", "listen", "model", "device", "precision", "window", "mode")
+_FLAGS = ("upstream", "engine", "listen", "model", "device", "precision", "window", "mode", "admin_listen")
 
 _CONFIGURATION = """# Configuration
 {made}
@@ -248,7 +249,7 @@ def pages() -> Mapping[str, str]:
 def _configuration() -> str:
     return _CONFIGURATION.format(
         made=_MADE,
-        settings="\n".join(_setting_row(name, field) for name, field in Config.model_fields.items()),
+        settings="\n".join(_setting_row(name, field) for name, field in _in_order()),
         stages=_rows(StageConfig),
         indices=_rows(IndexConfig),
         keep_top=_rows(KeepTopConfig),
@@ -256,10 +257,16 @@ def _configuration() -> str:
     )
 
 
+def _in_order() -> Iterable[tuple[str, FieldInfo]]:
+    """All settings, what is inherited last."""
+    return sorted(Config.model_fields.items(), key=lambda entry: entry[0] in OperationConfig.model_fields)
+
+
 def _setting_row(name: str, field: FieldInfo) -> str:
-    option = f"`--{name}`, " if name in _FLAGS else ""
+    option = f"`--{name.replace('_', '-')}`, " if name in _FLAGS else ""
     variable = f"{option}`{ENVIRONMENT_PREFIX}{name.upper()}`"
-    return f"| `{name}` | {_default(field)} | {variable} | {_choices(field)}{field.description} |"
+    fixed = " Read at the start alone." if name in READ_AT_START else ""
+    return f"| `{name}` | {_default(field)} | {variable} | {_choices(field)}{field.description}{fixed} |"
 
 
 def _rows(model: type[BaseModel]) -> str:

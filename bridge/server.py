@@ -8,7 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from aiohttp import web
 
@@ -25,6 +25,18 @@ _CLOSING_S = 0.1
 _Bridge = TypeVar("_Bridge")
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Application(Protocol):
+    """What answers requests."""
+
+    async def handle(self, http: web.BaseRequest) -> web.StreamResponse:
+        """The reply to any request, written."""
+        ...
+
+    async def drained(self) -> None:
+        """Returns when no request is under way; from now on connections are closed after their reply."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +75,7 @@ def create_app(  # noqa: PLR0913 - the composition root names each part
 
 
 @asynccontextmanager
-async def listening(app: Gateway, host: str, port: int, *, shutdown_timeout_s: float) -> AsyncIterator[Running]:
+async def listening(app: Application, host: str, port: int, *, shutdown_timeout_s: float) -> AsyncIterator[Running]:
     """The application on a socket; port 0 takes a free one. Raises ``OSError`` where it can't be had.
 
     At the end new connections are refused, and exchanges under way have ``shutdown_timeout_s`` to end.
@@ -83,7 +95,7 @@ async def listening(app: Gateway, host: str, port: int, *, shutdown_timeout_s: f
         await runner.cleanup()
 
 
-def _server(app: Gateway) -> web.Server:
+def _server(app: Application) -> web.Server:
     return web.Server(
         app.handle,
         handler_cancellation=True,  # a client that leaves ends its request to the engine

@@ -28,6 +28,11 @@ class StatusPages:
             "/metrics": self._metrics,
         }
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Where there is a page."""
+        return tuple(PREFIX + name for name in self._pages)
+
     def reply(self, method: str, path: str) -> Reply:
         """The page at a path; 404 where there is none, 405 for all but GET and HEAD."""
         page = self._pages.get(path.removeprefix(PREFIX))

@@ -43,7 +43,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 def serving(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A bridge in a process of its own, and its ready line."""
     process = subprocess.Popen(
-        command("serve", "--listen", "127.0.0.1:0", *arguments),
+        command("serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", *arguments),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,14 @@ from pydantic import ValidationError
 
 from bridge.addresses import split_listen
 from bridge.config import Config
-from bridge.config_sources import load
+from bridge.config_sources import load, load_with_origins
 from bridge.errors import ConfigError
 from bridge.index_config import IndexConfig, StageConfig
+from bridge.modes import Rollout
 from connectors.base import KeepTop, Policy, TextField
 
 URL = "http://engine:9200"
+NO_TOKEN = "--admin-token: it must consist of printable ASCII characters, without spaces"
 HOLDS = "queue_limit_pairs must hold one window at least, with all passages of its texts"
 
 
@@ -116,6 +119,11 @@ def test_all_mistakes_are_reported_at_once_with_their_places(tmp_path: Path) -> 
             {"upstream": URL, "indices": [{"pattern": "a", "model": "x,y"}]},
             "--indices.0.model: say how many texts of x the next model scores: x:30",
         ),
+        ({"upstream": URL, "admin_listen": "9401"}, "--admin-listen: '9401' is not HOST:PORT"),
+        ({"upstream": URL, "admin_token": "short"}, "--admin-token: String should have at least 16 characters"),
+        ({"upstream": URL, "admin_token": "with spaces in it"}, NO_TOKEN),
+        ({"upstream": URL, "share_header": "X User"}, "--share-header: 'X User' is not the name of a header field"),
+        ({"upstream": URL, "share": 1.1}, "--share: Input should be less than or equal to 1"),
         ({"upstream": URL, "upstream_username": "u"}, "upstream_username and upstream_password go together"),
         ({"upstream": URL, "score_timeout_s": 0}, "--score-timeout-s: Input should be greater than 0"),
         ({"upstream": URL, "model": "a,b"}, "--model: say how many texts of a the next model scores: a:30"),
@@ -264,25 +272,26 @@ TITLE_BODY = (TextField("title", "Title", 80), TextField("body"))
 
 
 @pytest.mark.parametrize(
-    ("indices", "fields"),
+    ("indices", "fields", "pattern"),
     [
-        (("shop-de",), (TextField("titel"),)),
-        (("shop-en",), TITLE_BODY),
-        (("other", "shop-en"), TITLE_BODY),
-        (("logs",), ()),
-        (("other",), ()),
-        ((), ()),
+        (("shop-de",), (TextField("titel"),), "shop-de"),
+        (("shop-en",), TITLE_BODY, "shop-*"),
+        (("other", "shop-en"), TITLE_BODY, "shop-*"),
+        (("logs",), (), "logs"),
+        (("other",), (), ""),
+        ((), (), ""),
     ],
 )
-def test_the_policy_of_an_index(indices: tuple[str, ...], fields: tuple[TextField, ...]) -> None:
+def test_the_policy_of_an_index(indices: tuple[str, ...], fields: tuple[TextField, ...], pattern: str) -> None:
     """The first pattern that matches an index of the search says which fields are read."""
     config = Config.model_validate({"upstream": URL, "indices": INDICES, "window": 7, "score_policy": "keep"})
-    expected = Policy(scoring="embedded", window=7, text_fields=fields, score_policy="keep")
+    expected = Policy(scoring="embedded", window=7, text_fields=fields, score_policy="keep", pattern=pattern)
     assert config.policy(indices) == expected
 
 
 OWN = {
     "mode": "off",
+    "share": 0.3,
     "instruction": "of the shop",
     "model": "a:30,b",
     "ranking": "blend",
@@ -320,15 +329,18 @@ def test_an_index_may_have_each_of_its_settings_for_itself() -> None:
         exact_fields=("sku", "_id"),
         keep_top=KeepTop(2, 5),
         boost_weight=0.3,
+        pattern="shop-*",
     )
     assert config.policy(("other",)) == Policy(scoring="embedded")
+    assert config.rollout(("shop-de",)) == Rollout("off", 0.3)
+    assert config.rollout(("other",)) == Rollout("on", 1.0)
 
 
 def test_an_index_falls_back_to_the_settings_of_all() -> None:
     """An entry that says nothing of a setting has that of all, whatever it is."""
     general = {name: value for name, value in OWN.items() if name != "mode"}
     config = load({"upstream": URL, "indices": [{"pattern": "shop-*"}], **general}, None, {})
-    assert config.policy(("shop-de",)) == config.policy(("other",))
+    assert replace(config.policy(("shop-de",)), pattern="") == config.policy(("other",))
     assert config.policy(("shop-de",)).keep_top == KeepTop(2, 5)
 
 
@@ -339,6 +351,48 @@ def test_a_bridge_that_is_off_is_off_for_every_index(general: str, own: str | No
     """An operator's switch wins over a file; an index can be off by itself."""
     config = load({"upstream": URL, "mode": general, "indices": [{"pattern": "shop", "mode": own}]}, None, {})
     assert config.policy(("shop",)).is_on == is_on
+
+
+@pytest.mark.parametrize("name", ["b.yaml", "b.toml"])
+@pytest.mark.parametrize("mode", ["on", "off", "shadow"])
+def test_a_mode_is_written_as_a_word(tmp_path: Path, name: str, mode: str) -> None:
+    """Without quotes, which YAML 1.1 reads as true and false where it is on or off; for all indices and for one."""
+    in_yaml = f"upstream: {URL}\nmode: {mode}\nadmin_listen: off\nindices: [{{pattern: a, mode: {mode}}}]"
+    in_toml = f'upstream="{URL}"\nmode="{mode}"\nadmin_listen="off"\nindices=[{{pattern="a", mode="{mode}"}}]'
+    config = load({}, written(tmp_path, name, in_yaml if name == "b.yaml" else in_toml), {})
+    assert (config.mode, config.indices[0].mode, config.admin_address) == (mode, mode, None)
+
+
+OPEN = [
+    ("127.0.0.1:0", None, False),
+    ("localhost:9401", None, False),
+    ("[::1]:9401", None, False),
+    ("0.0.0.0:9401", None, True),
+    ("[::]:9401", None, True),
+    ("10.0.0.1:9401", None, True),
+    ("bridge.example:9401", None, True),
+    ("0.0.0.0:9401", "0123456789abcdef", False),
+    ("off", None, False),
+]
+
+
+@pytest.mark.parametrize(("address", "token", "is_refused"), OPEN)
+def test_nobody_administers_from_afar_without_a_token(address: str, token: str | None, *, is_refused: bool) -> None:
+    """A port that other machines reach, and whoever reaches it may switch: that is a mistake of the configuration."""
+    flags = {"upstream": URL, "admin_listen": address, "admin_token": token}
+    if is_refused:
+        (problem,) = problems(flags)
+        assert problem.startswith("admin_token is needed")
+    else:
+        assert load(flags, None, {}).admin_listen == address
+
+
+def test_each_setting_is_known_by_where_it_comes_from(tmp_path: Path) -> None:
+    """The flag, the variable or the file that won; nothing for a default."""
+    file = written(tmp_path, "bridge.yaml", f"upstream: {URL}\nwindow: 30\nmodel: a\n")
+    loaded = load_with_origins({"model": "b", "mode": None}, file, {"RERANK_BRIDGE_WINDOW": "40"})
+    assert loaded.origins == {"upstream": str(file), "window": "RERANK_BRIDGE_WINDOW", "model": "--model"}
+    assert loaded.config == load({"model": "b"}, file, {"RERANK_BRIDGE_WINDOW": "40"})
 
 
 SOME = (

@@ -66,6 +66,7 @@ async def _load(url: str) -> None:
 async def _bridge(engine_url: str) -> AsyncIterator[Bridge]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bridge", "serve", "--upstream", engine_url, "--listen", "127.0.0.1:0"),
+        *("--admin-listen", "off"),
         stdout=subprocess.PIPE,
     )
     try:
