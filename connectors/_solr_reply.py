@@ -265,7 +265,7 @@ def splice_reply(plan: SearchPlan, page: HitPage, reply: Reply, order: Order | N
         ]
     )
     chosen = places[plan.start : plan.start + plan.size]
-    best = places[0][1] if places else None
+    best = max(hit.score for hit in order) if order and writes else None  # what is on top may have less
     return reply_with(reply, edited(parts.body, [*_edits(restore, parts, chosen, best)]))
 
 

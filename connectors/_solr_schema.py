@@ -23,7 +23,7 @@ MAX_FIELDS = 100
 """Fields that are read of a document."""
 USUAL_KEY = "id"
 """Of the schemas that Solr comes with."""
-_REMEMBERED = 32
+_REMEMBERED = 16
 
 
 @dataclass(frozen=True, slots=True)

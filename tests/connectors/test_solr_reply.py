@@ -330,8 +330,11 @@ def test_elevated_documents_are_pinned() -> None:
     page = parsed(plan, answered)
     assert [candidate.is_pinned for candidate in page.candidates] == [True, False, False, False]
     ranked = [RankedHit(0, 0.0), RankedHit(3, 1.3), RankedHit(2, 1.2), RankedHit(1, 1.1)]
-    shown = json.loads(Solr().splice(plan, [page], answered, [ranked]).body)["response"]["docs"]
-    assert shown == [{"id": f"d{n}", "score": score} for n, score in ((0, 0.0), (3, 1.3), (2, 1.2), (1, 1.1))]
+    response = json.loads(Solr().splice(plan, [page], answered, [ranked]).body)["response"]
+    assert response["docs"] == [
+        {"id": f"d{n}", "score": score} for n, score in ((0, 0.0), (3, 1.3), (2, 1.2), (1, 1.1))
+    ]
+    assert response["maxScore"] == 1.3
 
 
 def spread(documents: Sequence[Mapping[str, Any]], shard: str) -> list[dict[str, Any]]:
