@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from bridge.demo.engine import Engine
+from tests.connectors import solr_engine
 from tests.connectors.engines import ENGINES, ENGLISH
 from tests.connectors.small_engine import SmallEngine
 
@@ -102,3 +104,10 @@ def each_engine(request: pytest.FixtureRequest) -> SmallEngine:
     """One engine after the other; ``engines.on_each`` leaves out what an engine lacks."""
     found: SmallEngine = request.getfixturevalue("engine" if request.param == "opensearch" else request.param)
     return found
+
+
+@pytest.fixture(scope="session")
+def odd_solr(solr: Engine) -> Iterator[SmallEngine]:
+    """Solr 9.10 with a core of odd documents."""
+    with closing(solr_engine.odd_solr(solr)) as engine:
+        yield engine
