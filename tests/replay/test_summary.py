@@ -23,7 +23,7 @@ def answer(ids: str, fate: str = "", reason: str = "", ms: float = 10.0, **membe
 
 
 def record(number: int, first: Answer, second: Answer, **members: object) -> Record:
-    made = Record(number, f"log:{number + 1}", str(number), "/i/_search", (first, second), query_text=f"q{number}")
+    made = Record(number, f"log:{number + 1}", f"key {number}", "/i/_search", (first, second), query_text=f"q{number}")
     return msgspec.structs.replace(made, **members)
 
 
