@@ -61,7 +61,8 @@ class Telemetry:
     """Counters and histograms of one bridge, in a registry of their own."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # for the process: a second series for each, which nobody asks for
+        # For the process: a second series for each, which nobody asks for.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         self._watched = _Watched()
