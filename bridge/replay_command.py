@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ssl
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -40,7 +42,13 @@ if TYPE_CHECKING:
 
 def replay(  # noqa: PLR0913 - one parameter for each option
     *,
-    log: Annotated[Path, typer.Argument(help="A log of searches; what it is is seen by its content.")],
+    log: Annotated[
+        str,
+        typer.Argument(
+            help="A log of searches; what it is is seen by its content. Or the URL of an index of ubi_queries, as in "
+            "http://localhost:9200/ubi_queries."
+        ),
+    ],
     upstream: Upstream = None,
     bridge: Annotated[
         list[str] | None,
@@ -78,7 +86,10 @@ def replay(  # noqa: PLR0913 - one parameter for each option
     qrels: Annotated[
         Path | None, typer.Option(help="Judgments: a folder in BEIR format, or a file in that of TREC or BEIR.")
     ] = None,
-    events: Annotated[Path | None, typer.Option(help="ubi_events of the same searches: what users acted on.")] = None,
+    events: Annotated[
+        str | None,
+        typer.Option(help="ubi_events of the same searches, a file or the URL of an index: what users acted on."),
+    ] = None,
     object_field: Annotated[str, typer.Option(help="Field that events know a document by; its _id by default.")] = "",
     depth: Annotated[int, typer.Option(min=1, help="Hits of a page that are compared.")] = 10,
     threshold: Annotated[
@@ -107,7 +118,8 @@ def replay(  # noqa: PLR0913 - one parameter for each option
         settings = settings_of({**flags, "model": model, "device": device, "precision": precision}, config)
         template = read_template(body) if body is not None else None
         job = Job(
-            log=log,
+            log=Path(log),
+            source=log,
             read=ReadOptions(index, template, tuple(strip or ()), depth),
             limit=limit,
             sample=sample,
@@ -122,7 +134,7 @@ def replay(  # noqa: PLR0913 - one parameter for each option
             html_file=html_file,
             runs=runs,
             qrels=qrels,
-            events=events,
+            events=Path(events) if events is not None else None,
             against=against,
             object_field=object_field,
             depth=depth,
@@ -130,7 +142,7 @@ def replay(  # noqa: PLR0913 - one parameter for each option
             thresholds=thresholds_of(tuple(threshold or ())),
         )
         _check(job, tuple(bridge or ()))
-        outcome = run(_replay(settings, job, tuple(bridge or ()), console_for_people()))
+        outcome = run(_replay(settings, job, (log, events), tuple(bridge or ()), console_for_people()))
         raise typer.Exit(EXIT_STATUS[outcome.verdict.word])
 
 
@@ -147,10 +159,15 @@ def _check(job: Job, bridges: tuple[str, ...]) -> None:
         raise ConfigError(problems)
 
 
-async def _replay(settings: Config, job: Job, bridges: tuple[str, ...], console: Console) -> Outcome:
+async def _replay(
+    settings: Config, job: Job, named: tuple[str, str | None], bridges: tuple[str, ...], console: Console
+) -> Outcome:
     from bridge.replay.command import replay as send_again  # noqa: PLC0415 - as in replay
 
     async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory()))
+        log, events = [await _fetched(name, folder, settings, console) for name in named]
+        job = replace(job, log=log or job.log, events=events or job.events)
         made_of = ""
         if not bridges:
             with console.status(f"loading {settings.model_text}"):
@@ -161,6 +178,27 @@ async def _replay(settings: Config, job: Job, bridges: tuple[str, ...], console:
         is_compared = len(bridges) > 1 or job.against is not None
         systems = bridged if is_compared else [_system("direct", settings.upstream[0], settings), *bridged]
         return await send_again(job, tuple(systems), console)
+
+
+async def _fetched(name: str | None, folder: Path, settings: Config, console: Console) -> Path | None:
+    """The file with what an index holds, where that is named instead of a file."""
+    from bridge.replay.http_client import Connection  # noqa: PLC0415 - as in replay
+    from bridge.replay.index_export import export  # noqa: PLC0415 - likewise
+
+    if name is None or not name.startswith(("http://", "https://")):
+        return None
+    engine, _, index = name.rstrip("/").rpartition("/")
+    if engine.endswith(("http:/", "https:/")):
+        raise ConfigError([f"{index!r} names no index: as in http://localhost:9200/ubi_queries"])
+    system = _system("log", engine, settings)
+    connection = Connection(system.target, system.timeout_s)
+    file = folder / f"{index}.ndjson.gz"
+    with console.status(f"reading {index}") as status:
+        try:
+            await export(connection, index, file, lambda count: status.update(f"reading {index}: {count:,} documents"))
+        finally:
+            await connection.close()
+    return file
 
 
 def _made_of(settings: Config) -> str:

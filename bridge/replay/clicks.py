@@ -111,6 +111,15 @@ class _Query(msgspec.Struct):
     query_response_object_ids: list[str] = []
 
 
+class _Exported(msgspec.Struct):
+    """A search hit, as an export of an index has them."""
+
+    source: msgspec.Raw = msgspec.field(name="_source", default=msgspec.Raw(b""))
+
+
+_EXPORTED = msgspec.json.Decoder(_Exported)
+
+
 def read_clicks(events: Path, queries: Path | None = None) -> Clicks:
     """The events of a file, and from the log of queries what was shown. Lines that can't be read are passed over.
 
@@ -148,7 +157,8 @@ def _lines(file: Path, kind: type[_Line]) -> Iterator[_Line]:
         with cast("BinaryIO", gzip.open(file)) if file.suffix == ".gz" else file.open("rb") as lines:
             for line in lines:
                 try:
-                    entry = decoder.decode(line)
+                    source = _EXPORTED.decode(line).source
+                    entry = decoder.decode(bytes(source) or line)
                 except (msgspec.DecodeError, UnicodeDecodeError):
                     broken += 1
                     continue

@@ -45,6 +45,8 @@ class Job:
 
     log: Path
     read: ReadOptions
+    source: str = ""
+    """What the log is called, where its file is a copy."""
     limit: int | None = None
     sample: float = 1.0
     """Share of the searches that is sent, the same ones each time."""
@@ -104,7 +106,7 @@ async def _send(job: Job, folder: Path, systems: tuple[System, ...], console: Co
     names = tuple(system.name for system in systems)
     addresses = {f"system {system.name}": system.identity for system in systems}
     started = datetime.now(UTC).isoformat(timespec="seconds")
-    run = Run((str(job.log),), names, job.settings | addresses, started)
+    run = Run((job.source or str(job.log),), names, job.settings | addresses, started)
     plan = Plan(systems, _schedule(job), job.workers, explains=_is_closed(job), object_field=job.object_field)
     with RunFolder(folder, run, resume=job.resume) as opened:
         replayed = Replay(plan, opened.add)

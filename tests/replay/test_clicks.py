@@ -94,7 +94,7 @@ def test_events_are_read(tmp_path: Path) -> None:
         tmp_path / "events.ndjson.gz",
         [
             event("item_click", "q1", "A", 3),
-            event("purchase", "q1", "B"),
+            {"_index": "ubi_events", "_source": event("purchase", "q1", "B")},
             event("product_hover", "q1", "C"),
             event("item_click", "q2", None),
             "{broken",
