@@ -303,7 +303,7 @@ def _edits_around(restore: Restore, parts: _Parts) -> Iterator[Edit]:
 def _debug_edits(restore: Restore, parts: _Parts) -> Iterator[Edit]:
     debug = members(parts.body).get(_DEBUG)
     if debug is not None:
-        for edit in with_own_json(debug.value.of(parts.body), restore):
+        for edit in with_own_json(debug.value.of(parts.body), restore, parts.empty(b"{}")):
             place = Span(debug.value_start + edit.span.start, debug.value_start + edit.span.end)
             yield Edit(place, edit.replacement)
 

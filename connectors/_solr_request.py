@@ -47,8 +47,9 @@ class Sent:
     def json_members(self) -> Mapping[str, object] | None:
         """All members of the JSON texts, the later ones in the place of the earlier; None where there is no JSON."""
         texts = [_read(text) for text in self.json_texts]
-        has_json = bool(texts) or any(name.startswith("json.facet") for name in self.own)
-        return {name: value for members in texts for name, value in members.items()} if has_json else None
+        if any(name.startswith("json.facet") for name in self.own):
+            texts = [{"facet": {}}, *texts]
+        return {name: value for members in texts for name, value in members.items()} if texts else None
 
     def with_additions(self, additions: Additions) -> Parameters:
         """What the handler works with. Raises ``ParameterError``, ``RawJsonError``, ``DeclinedError``."""
@@ -121,6 +122,8 @@ def _of_json(members: Mapping[str, object], values: Values) -> Values:
 def _plain(members: Mapping[str, object], values: Values) -> Iterator[tuple[str, tuple[str, ...]]]:
     for name, target in _OF_JSON.items():
         if name in members:
+            if members[name] is None:  # which Solr 9 answers with an error of its own
+                raise DeclinedError(Reason.BODY_SHAPE)
             before = values.get(target, ()) if name in _ADDED_UP else ()
             yield target, (*before, *strings_of(members[name]))
 

@@ -106,7 +106,7 @@ def _with_own_values(params: bytes, places: Mapping[str, Member], restore: Resto
     return edited(params, [*edits, *without_members(unwanted, places)])
 
 
-def with_own_json(debug: bytes, restore: Restore) -> Iterator[Edit]:
+def with_own_json(debug: bytes, restore: Restore, empty: bytes) -> Iterator[Edit]:
     """The edits of a ``debug`` section that take what was added out of the JSON that it shows. Raises ``RawJsonError``.
 
     It shows what all JSON of a request comes to.
@@ -116,14 +116,17 @@ def with_own_json(debug: bytes, restore: Restore) -> Iterator[Edit]:
     if "json" not in shown:
         return
     if own is None:
-        yield from without_members(["json"], shown)
+        yield from _without_json(debug, shown, empty)
         return
     raw, offset = shown["json"].value.of(debug), shown["json"].value_start
     places = members(raw)
     names = [name.removeprefix("json.") for name in ADDED]
     unwanted = [name for name in names if name in places and name not in own]
+    if len(unwanted) == len(places) and not own:
+        yield Edit(shown["json"].value, empty)
+        return
     if len(unwanted) == len(places):
-        yield from without_members(["json"], shown)
+        yield from _without_json(debug, shown, empty)
         return
     yield from _shifted(without_members(unwanted, places), offset)
     kept = [name for name in names if name in places and name in own]
@@ -135,6 +138,13 @@ def with_own_json(debug: bytes, restore: Restore) -> Iterator[Edit]:
         ],
         offset,
     )
+
+
+def _without_json(debug: bytes, shown: Mapping[str, Member], empty: bytes) -> Iterator[Edit]:
+    if len(shown) == 1:
+        yield Edit(Span(0, len(debug)), empty)
+    else:
+        yield from without_members(["json"], shown)
 
 
 def _own_json_value(value: bytes, own: object, *, is_list: bool) -> bytes:

@@ -214,6 +214,7 @@ DEBUGGED: list[tuple[Request, dict[str, Any] | None, dict[str, Any] | None]] = [
     (json_request({"query": "title:fox", "fields": "*,score"}), {"fields": "*,score"}, {"fields": "*,score"}),
     (request("q=title:fox&json.facet={x:1}"), {"offset": 0, "limit": 20, "fields": "*,score"}, None),
     (request("q=title:fox"), None, None),
+    (json_request({}, "q=title:fox"), {"offset": 0, "limit": 20, "fields": "*,score"}, {}),
 ]
 
 
@@ -231,6 +232,16 @@ def test_debugging_shows_the_clients_own_json(
     answered = reply(answered_by(plan, falling(4), debug=debug(shown)), indent=indent)
     result = spliced(plan, answered, reranked=False).body
     assert result.endswith(written({"debug": debug(own)}, indent=indent).removeprefix(b"{"))
+
+
+@pytest.mark.parametrize("indent", [False, True])
+def test_debugging_shows_nothing_where_only_what_was_added_is_shown(*, indent: bool) -> None:
+    """A section that has nothing to tell is as empty as without the bridge: Solr 9.10.1 to ``debug=track``."""
+    plan = planned(request("q=title:fox&debug=track"))
+    answered = reply(answered_by(plan, falling(4), debug={"json": {"offset": 0, "limit": 20}}), indent=indent)
+    assert spliced(plan, answered, reranked=False).body.endswith(
+        written({"debug": {}}, indent=indent).removeprefix(b"{")
+    )
 
 
 def test_echoed_parameters_stand_in_the_order_of_the_clients_own() -> None:
