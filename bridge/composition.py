@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from bridge.score_cache import ScoreCache
 from bridge.scorer import Limits, Scorer
 from bridge.server import Running, create_app, listening
 from bridge.telemetry import Telemetry
+from bridge.tracing import tracer_of
 from bridge.upstream import Upstream, own_authorization, tls_context
 from bridge.window_scores import WindowScores
 from connectors.base import Connector, PassThrough, Reason, Reply, Request
@@ -84,7 +86,7 @@ async def bridging(config: Config, loaded: Models | None = None) -> AsyncIterato
     Raises ``ConfigError`` where the engine's kind can't be told, ``UpstreamError`` where it can't be asked,
     ``ModelLoadError``, and ``OSError`` where the address can't be listened on.
     """
-    build = _Builder(Telemetry(), Switch(), loaded or {})
+    build = _Builder(Telemetry(tracer_of(os.environ)), Switch(), loaded or {})
     first = await build(config)
     generations = Generations(first, build)
     try:

@@ -255,7 +255,7 @@ class Exchange:
             elif found.order is not None:
                 self._telemetry.search_applied(pattern, found.stages, found.order)
         if any(found.reason is None for found in scored):
-            self._telemetry.exchange_timed(watch.spent)
+            self._telemetry.exchange_timed(watch.spent, plan.request.headers)
 
     def _explained(
         self, plan: ExchangePlan, pages: Sequence[Page], reply: Reply, scored: Sequence[Scored], watch: Stopwatch

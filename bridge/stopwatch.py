@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from urllib.parse import quote
 
 from bridge.explanation import Times, milliseconds
 from bridge.ranking import StageScores
-from bridge.telemetry import Spent
+from bridge.telemetry import Interval, Spent
 
 TIMING_HEADER = "Server-Timing"
 
@@ -19,46 +19,47 @@ class Stopwatch:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._started = clock()
-        self.upstream_s = 0.0
-        self.score_s = 0.0
-        self.splice_s = 0.0
+        self._parts: list[Interval] = []
 
-    @contextmanager
-    def upstream(self) -> Iterator[None]:
+    def upstream(self) -> AbstractContextManager[None]:
         """What happens in the block is the engine's time."""
-        started = self._clock()
-        try:
-            yield
-        finally:
-            self.upstream_s += self._clock() - started
+        return self._part("upstream")
 
-    @contextmanager
-    def scoring(self) -> Iterator[None]:
+    def scoring(self) -> AbstractContextManager[None]:
         """What happens in the block is the models' time."""
-        started = self._clock()
-        try:
-            yield
-        finally:
-            self.score_s += self._clock() - started
+        return self._part("scoring")
+
+    def splicing(self) -> AbstractContextManager[None]:
+        """What happens in the block is writing the reply, a part of the bridge's own time."""
+        return self._part("splice")
 
     @contextmanager
-    def splicing(self) -> Iterator[None]:
-        """What happens in the block is writing the reply, a part of the bridge's own time."""
+    def _part(self, name: str) -> Iterator[None]:
         started = self._clock()
         try:
             yield
         finally:
-            self.splice_s += self._clock() - started
+            self._parts.append(Interval(name, started, self._clock()))
 
     @property
     def spent(self) -> Spent:
         """Where the time went until now."""
-        return Spent(self.upstream_s, self.score_s, self.splice_s, self._clock() - self._started)
+        return Spent(Interval("rerank", self._started, self._clock()), tuple(self._parts))
+
+    @property
+    def upstream_s(self) -> float:
+        """The engine's."""
+        return self.spent.seconds("upstream")
+
+    @property
+    def score_s(self) -> float:
+        """The models'."""
+        return self.spent.seconds("scoring")
 
     @property
     def bridge_s(self) -> float:
         """What is neither the engine's nor the models'."""
-        return max(self._clock() - self._started - self.upstream_s - self.score_s, 0.0)
+        return self.spent.bridge_s
 
     def times(self) -> Times:
         """Where the time went until now."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from prometheus_client import (
     CollectorRegistry,
@@ -26,23 +26,53 @@ from bridge import metrics_table as table
 from bridge.metrics_table import Metric, Sample
 from bridge.ranking import StageScores
 from bridge.version import __version__
-from connectors.base import Order, Reason
+from connectors.base import Headers, Order, Reason
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-_STAGES = ("upstream", "scoring", "splice", "bridge", "total")
+_PARTS = ("upstream", "scoring", "splice")
+_STAGES = (*_PARTS, "bridge", "total")
 _STEPS = ("queue", "tokenise", "score")
 _NOT_SCORED = frozenset({Reason.DEADLINE, Reason.OVERLOADED, Reason.MODEL_FAILED})
 """Reasons to skip a search whose window was to be scored."""
 _TOO_MANY = 429
 
 
-class Spent(NamedTuple):
-    """Seconds of one request with its searches."""
+class Interval(NamedTuple):
+    """A part of a request's time, by the clock that it is timed with."""
 
-    upstream_s: float
-    scoring_s: float
-    splice_s: float
-    total_s: float
+    name: str
+    started: float
+    ended: float
+
+    @property
+    def seconds(self) -> float:
+        """How long it was."""
+        return self.ended - self.started
+
+
+class Spent(NamedTuple):
+    """The time of one request with its searches."""
+
+    whole: Interval
+    parts: tuple[Interval, ...]
+    """``upstream`` and its kind, one after the other; ``upstream`` may come again."""
+
+    def seconds(self, name: str) -> float:
+        """Of all parts of this name."""
+        return sum(part.seconds for part in self.parts if part.name == name)
+
+    @property
+    def bridge_s(self) -> float:
+        """What is neither the engine's nor the models'."""
+        return max(self.whole.seconds - self.seconds("upstream") - self.seconds("scoring"), 0.0)
+
+
+class Tracer(Protocol):
+    """Where spans go."""
+
+    def trace(self, headers: Headers, whole: Interval, parts: Sequence[Interval]) -> None:
+        """Makes the span of a request with these header fields, and those of its parts; never raises."""
+        ...
 
 
 class Steps(NamedTuple):
@@ -60,7 +90,9 @@ Source = Callable[[], Iterable[Sample]]
 class Telemetry:
     """Counters and histograms of one bridge, in a registry of their own."""
 
-    def __init__(self) -> None:
+    def __init__(self, tracer: Tracer | None = None) -> None:
+        """``tracer`` makes spans of the requests that are timed; None: there are none."""
+        self._tracer = tracer
         # For the process: a second series for each, which nobody asks for.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
@@ -107,12 +139,13 @@ class Telemetry:
         finally:
             self._watched.sources.remove(source)
 
-    def exchange_timed(self, spent: Spent) -> None:
-        """Notes where the time of a request went that had a search reranked."""
-        bridge_s = max(spent.total_s - spent.upstream_s - spent.scoring_s, 0.0)
-        times = (spent.upstream_s, spent.scoring_s, spent.splice_s, bridge_s, spent.total_s)
+    def exchange_timed(self, spent: Spent, headers: Headers = ()) -> None:
+        """Notes where the time of a request with these header fields went that had a search reranked."""
+        times = (*map(spent.seconds, _PARTS), spent.bridge_s, spent.whole.seconds)
         for histogram, seconds in zip(self._stages, times, strict=True):
             histogram.observe(seconds)
+        if self._tracer is not None:
+            self._tracer.trace(headers, spent.whole, spent.parts)
 
     def search_applied(self, pattern: str | None, stages: Sequence[StageScores], order: Order) -> None:
         """Counts a reranked search, what each stage did of it, and how much of the order changed.

@@ -23,6 +23,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("bridge.guards", "bridge.passages", "bridge.ranking"),
     ("bridge.config_sources",),
     ("bridge.logs", "bridge.telemetry"),
+    ("bridge.tracing",),
     ("bridge.models",),
     ("bridge.ranker",),
     ("bridge.model_window", "bridge.queue"),

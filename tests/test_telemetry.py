@@ -16,7 +16,7 @@ from bridge.models.base import Tokens, Usage
 from bridge.ranking import Rule, StageScores
 from bridge.score_cache import ENTRY_BYTES, ScoreCache
 from bridge.scorer import Limits, Scorer
-from bridge.telemetry import Spent, Telemetry, overlap
+from bridge.telemetry import Interval, Spent, Telemetry, overlap
 from bridge.window_scores import WindowScores
 from connectors.base import RankedHit, Reason
 from tests.doubles.raw_http import RawEngine
@@ -124,7 +124,9 @@ def test_deadlines_and_the_share_that_was_scored() -> None:
 def test_the_stages_of_a_request() -> None:
     """Each stage has its seconds; what is neither the engine's nor the models' is the bridge's, splicing included."""
     telemetry = Telemetry()
-    telemetry.exchange_timed(Spent(upstream_s=2.0, scoring_s=3.0, splice_s=0.5, total_s=6.0))
+    asked = (Interval("upstream", 10.0, 11.5), Interval("upstream", 11.5, 12.0))
+    parts = (*asked, Interval("scoring", 12.0, 15.0), Interval("splice", 15.5, 16.0))
+    telemetry.exchange_timed(Spent(Interval("rerank", 10.0, 16.0), parts))
     found = {
         name: value(telemetry, "stage_seconds_sum", stage=name, model="")
         for name in ("upstream", "scoring", "splice", "bridge", "total")
