@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from bridge.addresses import parse_address
-from bridge.composition import Models, bridging, described, described_indices, identify, load_models, open_direct
+from bridge.assembly import Models, load_models
+from bridge.composition import bridging, described, described_indices, identify, open_direct
 from bridge.config import Config
 from bridge.errors import BridgeError
 from bridge.evaluate.client import SearchClient, open_client

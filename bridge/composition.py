@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -14,8 +14,8 @@ from typing import TypeVar
 import msgspec
 
 from bridge.addresses import parse_address, split_listen
+from bridge.assembly import Models, cascades_of, model_key, model_names, replicas_of
 from bridge.capture import Capture, CapturingExchange
-from bridge.cascade import Cascade, Cascades, Stage
 from bridge.config import MIB, Config
 from bridge.errors import ConfigError, UpstreamError
 from bridge.evaluate.client import SearchClient, open_client
@@ -23,12 +23,11 @@ from bridge.evaluate.dialect import DIALECTS, SEARCH_API, Dialect
 from bridge.exchange import Exchange
 from bridge.gateway import Gateway, SearchExchange
 from bridge.generations import Generation, Generations, Shared
-from bridge.index_config import ScoringConfig
-from bridge.models import catalog
-from bridge.models.base import Model, ModelKind
+from bridge.line_log import LineLog
+from bridge.models.base import Model
 from bridge.modes import Steering, Switch
-from bridge.passages import Passages
-from bridge.ranking import Rule
+from bridge.rollout import PREFIX as ROLLOUT_PREFIX
+from bridge.rollout import RolloutLog, ShadowingExchange, Shadows
 from bridge.score_cache import ScoreCache
 from bridge.scorer import Limits, Scorer
 from bridge.server import Running, create_app, listening
@@ -44,13 +43,9 @@ from connectors.solr import Solr
 
 _MAX_INFO_BYTES = MIB
 _INFO_TIMEOUT_S = 30.0  # what the engines' own clients wait for an answer
-_TIMEOUT_S = {"cpu": 3.0, "cuda": 1.0}
-_RULES: dict[ModelKind, Rule] = {"bi-encoder": Rule("blend", 0.7), "cross-encoder": Rule("model", 1.0)}
 
 _Part = TypeVar("_Part")
-
-Models = Mapping[str, tuple[Model, ...]]
-"""The replicas of each model, one at least, by the name that the configuration has for it."""
+_Log = TypeVar("_Log", Capture, LineLog)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,37 +92,6 @@ async def bridging(config: Config, loaded: Models | None = None) -> AsyncIterato
         await generations.close()
 
 
-@asynccontextmanager
-async def scoring(config: Config, models: Models, telemetry: Telemetry) -> AsyncIterator[Cascades]:
-    """Every way to score that the configuration names, over the same models, queues and scores that are kept."""
-    cache = ScoreCache(config.score_cache_mib * MIB)
-    limits = Limits(config.queue_limit_pairs, config.batch_tokens)
-    async with AsyncExitStack() as stack:
-        scorers = {
-            name: await stack.enter_async_context(Scorer(replicas, limits, cache, telemetry))
-            for name, replicas in models.items()
-        }
-        yield _cascades(config, models, scorers)
-
-
-def _cascades(config: Config, models: Models, scorers: Mapping[str, Scorer]) -> Cascades:
-    return Cascades({name: _cascade(scoring, models, scorers) for name, scoring in config.scorings().items()})
-
-
-def _cascade(wanted: ScoringConfig, models: Models, scorers: Mapping[str, Scorer]) -> Cascade:
-    stages = [
-        Stage(
-            scorers[stage.name],
-            _rule(wanted, models[stage.name][0].kind, is_last=stage is wanted.model[-1]),
-            stage.keep,
-        )
-        for stage in wanted.model
-    ]
-    usual_s = max(_TIMEOUT_S[_kind(models[stage.name][0])] for stage in wanted.model)
-    passages = Passages(wanted.passages) if wanted.passages is not None else None
-    return Cascade(stages, wanted.timeout_s or usual_s, passages=passages)
-
-
 async def identify(config: Config, upstream: Upstream, timeout_s: float = _INFO_TIMEOUT_S) -> Engine:
     """The engine, as configured or as it says itself.
 
@@ -163,28 +127,6 @@ async def _asked(config: Config, upstream: Upstream, target: str, timeout_s: flo
         raise UpstreamError(504, f"{_addresses(config)}: no answer to GET {target} in {timeout_s:g} seconds") from error
     except UpstreamError as error:
         raise UpstreamError(error.status, f"{_addresses(config)}: {error.problem}") from error
-
-
-async def load_models(config: Config) -> Models:
-    """The models that searches may need, each once, on every device that is wanted. Raises ``ModelLoadError``."""
-    return {name: await asyncio.to_thread(_replicas, config, name) for name in _model_names(config)}
-
-
-def _replicas(config: Config, name: str) -> tuple[Model, ...]:
-    first = _load(config, name, config.device)  # says it where there is no torch at all
-    from bridge.models.device import devices  # noqa: PLC0415 - imports torch
-
-    return (first, *(_load(config, name, device) for device in devices(config.device)[1:]))
-
-
-def _load(config: Config, name: str, device: str) -> Model:
-    return catalog.load(
-        name,
-        device=device,
-        precision=config.precision,
-        cache_bytes=config.model_cache_mib * MIB,
-        long_context=config.long_context,
-    )
 
 
 def described(replicas: Sequence[Model]) -> str:
@@ -299,7 +241,9 @@ class _Builder:
             upstream = await self._upstreams.take(reached, partial(Upstream, config), stack)
             secret = config.id_secret or self._id_secret
             known = partial(identify, config.model_copy(update={"id_secret": secret}), upstream)
-            engine = await self._engines.take((reached, config.engine, secret), partial(_had, known), stack)
+            engine = await self._engines.take(
+                (reached, config.engine, secret, config.solr_handlers), partial(_had, known), stack
+            )
             exchange, models = await self._exchange(config, engine, upstream, stack)
             app = self._app(config, engine, exchange, upstream)
             return _Made(config, app, stack.pop_all(), engine, models)
@@ -310,31 +254,39 @@ class _Builder:
         exchange: SearchExchange = _Off()
         models: dict[str, tuple[Model, ...]] = {}
         if config.mode != "off":
-            for name in _model_names(config):
+            for name in model_names(config):
                 models[name] = await self._models.take(
-                    _model_key(config, name), partial(_had, partial(self._load, config, name)), stack
+                    model_key(config, name), partial(_had, partial(self._load, config, name)), stack
                 )
             scorers = {name: await self._scorer(config, name, models[name], stack) for name in models}
-            windows = WindowScores(_cascades(config, models, scorers))
+            windows = WindowScores(cascades_of(config, models, scorers))
             stack.enter_context(self.telemetry.watching(windows.samples))
-            exchange = Exchange(
+            log = self._rollout_log(config, engine, stack)
+            reranking = Exchange(
                 connector=engine.connector,
                 upstream=upstream,
                 scores=windows,
                 policy=config.policy,
                 telemetry=self.telemetry,
                 steering=Steering(config.rollout, self.switch),
+                placements=log,
             )
+            shadows = Shadows(reranking.tried, self.telemetry, config.shadow_limit, log)
+            exchange = ShadowingExchange(reranking, await stack.enter_async_context(shadows))
         if config.capture is not None:
             capture = Capture(config.capture, config.capture_share, config.capture_max_mib * MIB)
-            capture.__enter__()
-            stack.push_async_callback(asyncio.to_thread, capture.__exit__, None, None, None)  # which writes to the end
-            exchange = CapturingExchange(exchange, capture)
+            exchange = CapturingExchange(exchange, _open_log(capture, stack))
         return exchange, models
+
+    def _rollout_log(self, config: Config, engine: Engine, stack: AsyncExitStack) -> RolloutLog | None:
+        if config.rollout_log is None:
+            return None
+        lines = LineLog("rollout_log", config.rollout_log, ROLLOUT_PREFIX, config.rollout_log_max_mib * MIB)
+        return RolloutLog(_open_log(lines, stack), engine.connector.identity)
 
     async def _load(self, config: Config, name: str) -> tuple[Model, ...]:
         given = self._loaded.get(name)
-        return given if given is not None else await asyncio.to_thread(_replicas, config, name)
+        return given if given is not None else await asyncio.to_thread(replicas_of, config, name)
 
     async def _scorer(self, config: Config, name: str, replicas: tuple[Model, ...], stack: AsyncExitStack) -> Scorer:
         limits = Limits(config.queue_limit_pairs, config.batch_tokens)
@@ -344,7 +296,7 @@ class _Builder:
             return ScoreCache(size)
 
         scores = await self._caches.take(size, partial(_had, cache), stack)
-        key = (_model_key(config, name), limits, size)
+        key = (model_key(config, name), limits, size)
         return await self._scorers.take(key, partial(Scorer, replicas, limits, scores, self.telemetry), stack)
 
     def _app(self, config: Config, engine: Engine, exchange: SearchExchange, upstream: Upstream) -> Gateway:
@@ -356,7 +308,15 @@ class _Builder:
             ready=lambda: True,  # everything that can be waited for was waited for before the socket opened
             max_search_body_bytes=config.max_search_body_bytes,
             nodes=NodeLists(config.published_address) if config.sniffing else None,
+            heeds_clients=config.allow_override,
         )
+
+
+def _open_log(log: _Log, stack: AsyncExitStack) -> _Log:
+    """The log, closed with the stack, in a thread: it writes what waits."""
+    log.__enter__()
+    stack.push_async_callback(asyncio.to_thread, log.__exit__, None, None, None)
+    return log
 
 
 @asynccontextmanager
@@ -365,31 +325,8 @@ async def _had(make: Callable[[], Awaitable[_Part]]) -> AsyncIterator[_Part]:
     yield await make()
 
 
-def _model_names(config: Config) -> Sequence[str]:
-    """The models that searches may need, each once."""
-    return list(dict.fromkeys(stage.name for scoring in config.scorings().values() for stage in scoring.model))
-
-
-def _model_key(config: Config, name: str) -> Hashable:
-    """What a loaded model depends on."""
-    return (name, config.device, config.precision, config.model_cache_mib, config.long_context)
-
-
 def _json_object(reply: Reply) -> dict[str, object]:
     try:
         return msgspec.json.decode(reply.body, type=dict[str, object])
     except (msgspec.DecodeError, UnicodeDecodeError):
         return {}
-
-
-def _kind(model: Model) -> str:
-    return model.device.partition(":")[0]
-
-
-def _rule(wanted: ScoringConfig, kind: ModelKind, *, is_last: bool) -> Rule:
-    usual = _RULES[kind]
-    if not is_last:
-        return usual
-    ranking = usual.ranking if wanted.ranking == "auto" else wanted.ranking
-    weight = usual.blend_weight if wanted.blend_weight is None else wanted.blend_weight
-    return Rule(ranking, weight)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from bridge.assembly import Models, load_models
 from bridge.command_line import (
     ConfigFile,
     Device,
@@ -26,7 +27,7 @@ from bridge.command_line import (
     run,
     settings_of,
 )
-from bridge.composition import Models, bridging, load_models, open_direct
+from bridge.composition import bridging, open_direct
 from bridge.config import Config
 from bridge.errors import ConfigError
 from bridge.evaluate.client import open_client

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from http import HTTPStatus
 from typing import Protocol, TypeVar
 
 import structlog
@@ -30,9 +31,10 @@ from bridge.headers import (
     SHADOW,
     control_words,
 )
+from bridge.interleave import interleaved
 from bridge.logs import without_message
 from bridge.modes import Lane, Steering, left_alone
-from bridge.outcome import Scored, told
+from bridge.outcome import Scored, Tried, interleaving, told
 from bridge.ranking import StageScores, Window, order
 from bridge.stopwatch import Stopwatch
 from bridge.telemetry import Telemetry
@@ -71,6 +73,14 @@ class Scores(Protocol):
         ...
 
 
+class Placements(Protocol):
+    """What hears of searches in which first stage and models took turns."""
+
+    def interleaved(self, request: Request, reply: Reply, placed: Tried) -> None:
+        """Notes who placed the hits of the client's page; never raises."""
+        ...
+
+
 class Exchange:
     """Searches through the bridge. ``policy`` says what is wanted for the indices that a search names."""
 
@@ -83,9 +93,11 @@ class Exchange:
         policy: Callable[[tuple[str, ...]], Policy],
         telemetry: Telemetry,
         steering: Steering | None = None,
+        placements: Placements | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``steering`` says which searches are reranked; None: all that can be."""
+        self._placements = placements
         self._steering = steering or Steering()
         self._connector = connector
         self._upstream = upstream
@@ -147,6 +159,28 @@ class Exchange:
             reply = merged
         return await self._reranked(plan, pages, reply, request, watch)
 
+    async def tried(self, request: Request) -> Sequence[Tried] | Reason:
+        """What the searches of a request that are in shadow would have become, the others skipped; or why nothing.
+
+        Nobody waits for it, and the engine is asked once more. Raises ``UpstreamError``, also where the engine has too
+        much to do, ``ReplyTooLargeError``, and what a mistake raises.
+        """
+        watch = Stopwatch(self._clock)
+        plan = await self._planned(request, watch, is_trial=True)
+        if isinstance(plan, PassThrough):
+            return plan.reason
+        reply, pages = await self._fetch(plan, watch)
+        if reply.status == HTTPStatus.TOO_MANY_REQUESTS or reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise UpstreamError(reply.status, "the engine has too much to do")
+        self._learns_limits(plan, pages)
+        scored = await asyncio.gather(
+            *(
+                self._scored(search, page, request, is_trial=True)
+                for search, page in zip(plan.searches, pages, strict=True)
+            )
+        )
+        return [Tried(*parts) for parts in zip(plan.searches, pages, scored, strict=True)]
+
     def _left_alone(self, request: Request, plan: ExchangePlan) -> PassThrough | None:
         """Why no search of a plan is to be reranked, where the request can be passed on as it came."""
         searches = [search for search in plan.searches if isinstance(search, SearchPlan)]
@@ -171,7 +205,9 @@ class Exchange:
             second = self._connector.error(error.status, error.problem)
         return self._connector.merged(plan, reply, places, second)
 
-    async def _planned(self, request: Request, watch: Stopwatch) -> ExchangePlan | PassThrough:
+    async def _planned(
+        self, request: Request, watch: Stopwatch, *, is_trial: bool = False
+    ) -> ExchangePlan | PassThrough:
         answers: dict[Question, Reply | None] = {}
         named: list[tuple[str, ...]] = []
 
@@ -183,9 +219,10 @@ class Exchange:
             plan = await _read(request, partial(self._connector.plan, request, policy_of, answers))
             if not isinstance(plan, Questions):
                 return plan
-            reason = self._steering.early_reason(request, named)
+            reason = None if is_trial else self._steering.early_reason(request, named)
             if reason is not None and self._connector.forwarded(request) is request:
-                return PassThrough(reason)  # before the client has to wait for what the engine is asked
+                # Before the client has to wait for what the engine is asked.
+                return PassThrough(reason, pattern=self._policy(named[0]).pattern)
             with watch.upstream():
                 answers |= await self._answers.of(plan.questions)
         raise RuntimeError("a plan that needs ever more answers")
@@ -220,10 +257,7 @@ class Exchange:
     ) -> Reply | PassThrough:
         with watch.scoring():
             scored = await asyncio.gather(
-                *(
-                    self._scored(search, page, request)
-                    for search, page in zip(plan.searches, pages, strict=True)
-                )
+                *(self._scored(search, page, request) for search, page in zip(plan.searches, pages, strict=True))
             )
         parts = zip(plan.searches, pages, scored, strict=True)
         useless = [place for place, one in enumerate(parts) if _is_of_no_use(*one)]
@@ -241,8 +275,11 @@ class Exchange:
             return reply
         if EXPLAIN in control_words(request.headers):
             reply = self._explained(plan, pages, reply, scored, watch)
+        if self._placements is not None:
+            for placed in filter(Tried.is_interleaved, map(Tried, plan.searches, pages, scored)):
+                self._placements.interleaved(request, reply, placed)
         marks = (
-            (CONTROL_HEADER, told([search.outcome for search in scored])),
+            (CONTROL_HEADER, told([search.outcome for search in scored]) + interleaving(scored)),
             watch.header([search.stages if search.reason is None else () for search in scored]),
         )
         return replace(reply, headers=(*reply.headers, *marks))
@@ -270,13 +307,15 @@ class Exchange:
             _log.error("not explained", **without_message(error))
             return reply
 
-    async def _scored(self, search: SearchPlan | PassThrough, page: Page, request: Request) -> Scored:
+    async def _scored(
+        self, search: SearchPlan | PassThrough, page: Page, request: Request, *, is_trial: bool = False
+    ) -> Scored:
         if isinstance(search, PassThrough) or isinstance(page, PassThrough):
             return Scored(_reason(search if isinstance(search, PassThrough) else page))
         if page.skip is not None:
             return Scored(page.skip)
         lane = self._lane(request, search)
-        if lane.reason is not None:
+        if lane.reason is not None and not (is_trial and lane.reason is Reason.SHADOW):
             return Scored(lane.reason)
         guards = guards_of(search.policy, page.candidates)
         window = window_of(search, page, _instruction(request, search), guards)
@@ -284,7 +323,12 @@ class Exchange:
         first = stages[0]
         if not first.scored:
             return Scored(first.cut, stages, None, window)
-        return Scored(None, stages, order(page.first_stage_scores, stages, guards), window)
+        ranked = order(page.first_stage_scores, stages, guards)
+        if not lane.interleaves:
+            return Scored(None, stages, ranked, window)
+        coins = self._steering.coins(request, search.indices, search.query_text)
+        hits, teams = interleaved(ranked, len(window.texts), guards.pinned, coins)
+        return Scored(None, stages, hits, window, teams)
 
 
 def window_of(search: SearchPlan, page: HitPage, instruction: str, guards: Guards) -> Window:

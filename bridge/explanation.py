@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from bridge.interleave import Team
 from bridge.outcome import Scored
 from bridge.ranking import Ranking, StageScores, Window
 from connectors.base import Candidate, HitPage, Page, PassThrough, RankedHit, Reason, SearchPlan
@@ -56,6 +57,8 @@ class HitExplained(
     """What the last of them read that gave its score; of a text read whole, the beginning."""
     protected: Literal["pinned", "exact"] | None = None
     """Why the hit stands where it stands, whatever the models say."""
+    placed_by: Team | None = None
+    """Whose turn it was, where first stage and models took turns."""
 
 
 class StageExplained(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -141,7 +144,7 @@ def of_search(search: SearchPlan | PassThrough, page: Page, scored: Scored, iden
     if scored.order is None or window is None:
         return told
     shown = enumerate(scored.order[search.start : search.start + search.size], start=search.start + 1)
-    hits = tuple(_hit(rank, hit, page, scored.stages, window, identity) for rank, hit in shown)
+    hits = tuple(_hit(rank, hit, page, scored, window, identity) for rank, hit in shown)
     return msgspec.structs.replace(told, outcome="applied", hits=hits)
 
 
@@ -157,9 +160,9 @@ def _stage(stage: StageScores) -> StageExplained:
 
 
 def _hit(  # noqa: PLR0913 - all that there is to a hit
-    rank: int, hit: RankedHit, page: HitPage, stages: Sequence[StageScores], window: Window, identity: Identity
+    rank: int, hit: RankedHit, page: HitPage, scored: Scored, window: Window, identity: Identity
 ) -> HitExplained:
-    place = hit.first_stage_index
+    place, stages = hit.first_stage_index, scored.stages
     named = identity(page, place)
     return HitExplained(
         rank=rank,
@@ -170,6 +173,7 @@ def _hit(  # noqa: PLR0913 - all that there is to a hit
         models=tuple(_model_scores(stages, place)),
         passage=_passage(stages, window, place) if place < len(window.texts) else "",
         protected=_protection(page.candidates[place]) if place < len(page.candidates) else None,
+        placed_by=scored.teams[rank - 1] if rank <= len(scored.teams) else None,
     )
 
 

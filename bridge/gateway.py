@@ -15,8 +15,9 @@ from aiohttp import web
 from bridge.client import Client
 from bridge.errors import UpstreamError
 from bridge.explanation import of_skipped
-from bridge.headers import CONTROL_HEADER, EXPLAIN, control_words, skipped
+from bridge.headers import CONTROL_HEADER, EXPLAIN, control_words, skipped, without
 from bridge.logs import without_message
+from bridge.rollout import Shadowed
 from bridge.status import StatusPages, is_ours
 from bridge.telemetry import Telemetry
 from bridge.upload import chained, read_up_to
@@ -56,6 +57,7 @@ class Gateway:
         status: StatusPages,
         max_search_body_bytes: int,
         nodes: NodeLists | None = None,
+        heeds_clients: bool = True,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._connector = connector
@@ -65,6 +67,7 @@ class Gateway:
         self._status = status
         self._max_search_body_bytes = max_search_body_bytes
         self._nodes = nodes
+        self._heeds_clients = heeds_clients
         self._clock = clock
         self._under_way = 0
         self._draining = False
@@ -125,16 +128,19 @@ class Gateway:
             await self._fail(client, error, _skipped(Reason.ENGINE_ERROR))
 
     async def _rerank_or_skip(self, client: Client) -> None:
-        reason = self._declined(client.head)
+        head = client.head
+        if not self._heeds_clients:
+            head = replace(head, headers=without(head.headers, CONTROL_HEADER))
+        reason = self._declined(head)
         if reason is not None:
-            await self._skip(client, client.head, _body(client), PassThrough(reason))
+            await self._skip(client, head, _body(client), PassThrough(reason))
             return
         chunks = client.upload.chunks()
         body, whole = await read_up_to(chunks, self._max_search_body_bytes)
         if not whole:
-            await self._skip(client, client.head, chained(body, chunks), PassThrough(Reason.BODY_TOO_LARGE))
+            await self._skip(client, head, chained(body, chunks), PassThrough(Reason.BODY_TOO_LARGE))
             return
-        request = replace(client.head, body=body)
+        request = replace(head, body=body)
         outcome = await self._outcome(request)
         if isinstance(outcome, PassThrough):
             await self._skip(client, request, None, outcome)
@@ -170,6 +176,8 @@ class Gateway:
                 await _explain(client, reply, why, spent_s, *marks)
             else:
                 await client.relay(reply, *marks)
+            if isinstance(why, Shadowed):
+                why.answered(reply.status)
 
     async def _fail(self, client: Client, error: UpstreamError, *marks: tuple[str, str]) -> None:
         """Says in the engine's envelope what went wrong, or breaks off what had begun."""

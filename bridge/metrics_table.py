@@ -108,6 +108,12 @@ OVERLAP = _histogram(
     "index",
 )
 
+SHADOW_SEARCHES = _counter(
+    "shadow_searches", "Searches in shadow, by what became of their scoring in the background.", "compared"
+)
+SHADOW_TOP_CHANGED = _counter("shadow_top_changed_searches", "`top_changed_searches` of searches in shadow.", "index")
+SHADOW_OVERLAP = _histogram("shadow_overlap_at_10", _TENTHS, "`overlap_at_10` of searches in shadow.", "index")
+
 SCORED_PAIRS = _counter("scored_pairs", "Texts that a model scored.", "model")
 SCORED_TOKENS = _counter("scored_tokens", "Tokens that a model computed for them; nothing is padded.", "model")
 SCORING_SECONDS = _counter("scoring_seconds", "Seconds that a model took for its batches, over all devices.", "model")
@@ -191,6 +197,8 @@ LABELS: Mapping[str, str] = {
     "`score` (the batches that it had a part in). The last three overlap",
     "model": "the model's name; empty for what is no model's",
     "reranked": "`partly` or `not`",
+    "compared": "`yes`; `not-reranked` where it would have passed through; `busy` where `shadow_limit` were under way; "
+    "`engine` where the engine failed, or did so less than ten seconds ago; `failed` for a mistake of the bridge",
     "cache": "`score`; `window` (orders that were cut by a deadline, kept for the next page); `vector` and `token` of "
     "a model",
     "device": "`cpu`, `cuda:0` and so on",

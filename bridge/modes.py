@@ -135,7 +135,7 @@ class Steering:
         lanes = [self._rollout(indices).early_lane(request, words) for indices in named]
         return left_alone([lane or RERANKED for lane in lanes])
 
-    def turns(self, request: Request, indices: Indices, query_text: str) -> Iterator[bool]:
+    def coins(self, request: Request, indices: Indices, query_text: str) -> Iterator[bool]:
         """Whose turn it is to place a hit where both placed as many: the same for all pages of a search."""
         return flips(self._rollout(indices).seed(request, query_text))
 

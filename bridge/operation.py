@@ -9,7 +9,8 @@ from functools import partial
 
 from bridge import metrics_table as table
 from bridge.admin import AdminPages
-from bridge.composition import Bridge, Models, bridging
+from bridge.assembly import Models
+from bridge.composition import Bridge, bridging
 from bridge.config_sources import Loaded
 from bridge.live_config import LOOK_EVERY_S, LiveConfig, Source, watched
 from bridge.metrics_table import Sample

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import quote
 
 from bridge.headers import skipped
+from bridge.interleave import Team
 from bridge.ranking import StageScores, Window
-from connectors.base import Order, Reason
+from connectors.base import Order, Page, PassThrough, Reason, SearchPlan
 
 Outcome = Reason | Sequence[StageScores]
 """Of one search: why it is in first-stage order, or what the stages gave that ordered it."""
@@ -26,11 +28,30 @@ class Scored:
     order: Order | None = None
     window: Window | None = None
     """What was to be scored, where the search came so far."""
+    teams: Sequence[Team | None] = ()
+    """Who placed the hits of the window, in its order, where first stage and models took turns."""
 
     @property
     def outcome(self) -> Outcome:
         """What the control header says."""
         return self.stages if self.reason is None else self.reason
+
+
+class Tried(NamedTuple):
+    """What a search became, or would have become."""
+
+    search: SearchPlan | PassThrough
+    page: Page
+    scored: Scored
+
+    def is_interleaved(self) -> bool:
+        """Whether first stage and models took turns."""
+        return bool(self.scored.teams)
+
+
+def interleaving(scored: Sequence[Scored]) -> str:
+    """What the control header says beside, where first stage and models took turns."""
+    return "; mode=interleave" if any(search.teams for search in scored) else ""
 
 
 def told(outcomes: Sequence[Outcome]) -> str:

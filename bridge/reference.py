@@ -12,8 +12,7 @@ from typing import Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from bridge import reference_solr
-from bridge import metrics_page
+from bridge import metrics_page, reference_solr
 from bridge.config import Config
 from bridge.config_sources import ENVIRONMENT_PREFIX
 from bridge.headers import MAX_INSTRUCTION_CHARS

@@ -61,6 +61,7 @@ def create_app(  # noqa: PLR0913 - the composition root names each part
     ready: Callable[[], bool],
     max_search_body_bytes: int,
     nodes: NodeLists | None = None,
+    heeds_clients: bool = True,
 ) -> Gateway:
     """The application: what answers requests, once ``listening`` gives it a socket."""
     return Gateway(
@@ -71,6 +72,7 @@ def create_app(  # noqa: PLR0913 - the composition root names each part
         status=StatusPages(telemetry, ready),
         max_search_body_bytes=max_search_body_bytes,
         nodes=nodes,
+        heeds_clients=heeds_clients,
     )
 
 

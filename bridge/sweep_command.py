@@ -10,7 +10,8 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
-from bridge.composition import identify, load_models, scoring
+from bridge.assembly import load_models, scoring
+from bridge.composition import identify
 from bridge.config import Config
 from bridge.errors import ConfigError
 from bridge.evaluate.command import progress_bar

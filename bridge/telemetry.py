@@ -119,6 +119,9 @@ class Telemetry:
         self._stage_cuts = self._counter(table.STAGE_CUTS)
         self._top_changed = self._counter(table.TOP_CHANGED)
         self._overlap = self._histogram(table.OVERLAP)
+        self._shadow_searches = self._counter(table.SHADOW_SEARCHES)
+        self._shadow_top_changed = self._counter(table.SHADOW_TOP_CHANGED)
+        self._shadow_overlap = self._histogram(table.SHADOW_OVERLAP)
 
         self._scored_pairs = self._counter(table.SCORED_PAIRS)
         self._scored_tokens = self._counter(table.SCORED_TOKENS)
@@ -166,6 +169,17 @@ class Telemetry:
         if order[0].first_stage_index:
             self._top_changed.labels(index).inc()
         self._overlap.labels(index).observe(overlap(order, table.TOP))
+
+    def search_shadowed(self, compared: str) -> None:
+        """Counts a search in shadow, by what became of its scoring: a value of the label ``compared``."""
+        self._shadow_searches.labels(compared).inc()
+
+    def shadow_compared(self, pattern: str, order: Order) -> None:
+        """Notes how much of the order of a search in shadow would have changed; ``pattern`` as above."""
+        index = _index(pattern)
+        if order[0].first_stage_index:
+            self._shadow_top_changed.labels(index).inc()
+        self._shadow_overlap.labels(index).observe(overlap(order, table.TOP))
 
     def search_skipped(self, reason: Reason, pattern: str | None = None) -> None:
         """Counts a search that the client got in first-stage order; ``pattern`` as in ``search_applied``."""

@@ -217,6 +217,19 @@ async def test_scores_outlive_a_change_of_something_else(tmp_path: Path) -> None
     assert len(model.batches) == 1
 
 
+async def test_a_model_under_way_is_shared(tmp_path: Path) -> None:
+    """Both configurations have one queue before a model that both have, so that it never works for two at once."""
+    held = HeldModel(name="small")
+    async with living(tmp_path, held) as live:
+        old = asyncio.create_task(live.search())
+        await asyncio.to_thread(held.begun.acquire)
+        assert (await live.changed(min_last_word_letters=0))["outcome"] == "changed"
+        weights = 'rerank_bridge_model_memory_bytes{device="cpu",model="small",part="weights"} 3.145728e+06'
+        assert await live.counts(weights)
+        held.go_on()
+        assert await old == (APPLIED, ["3", "2", "1", "0"])
+
+
 async def test_another_engine(tmp_path: Path) -> None:
     """The next search goes to the new address, and one under way is answered from the old one."""
     go_on = asyncio.Event()

@@ -11,7 +11,8 @@ import pytest
 from rich.console import Console
 
 from bridge import sweep_command
-from bridge.composition import Models, bridging, load_models, scoring
+from bridge.assembly import Models, load_models, scoring
+from bridge.composition import bridging
 from bridge.config import Config
 from bridge.errors import ConfigError, DataError, ScoringError, UpstreamError
 from bridge.evaluate.client import open_client

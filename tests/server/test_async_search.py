@@ -487,3 +487,15 @@ def test_the_secret_is_not_shown() -> None:
     """A configuration that is printed or logged does not give it away."""
     config = Config.model_validate({"upstream": "http://e", "id_secret": SECRET})
     assert SECRET not in f"{config!r} {config}"
+
+
+async def test_a_search_that_is_not_to_be_reranked_any_more_is_cut_to_its_page(
+    bridges: Bridges, bridge: Bridge, engine: AsyncEngine
+) -> None:
+    """A bridge whose share it is not in knows its id as well, and shows the page asked for in first-stage order."""
+    other = await bridges.start(mode="canary", share=0.0)
+    submitted = await bridge.submit(body={"from": 1, "size": 2})
+    engine.end(keeps=True)
+    final = await other.ask("GET", f"{ELASTICSEARCH}/{submitted.id}")
+    assert (final.hits, final.outcome) == (["1", "2"], "skipped; reason=not-in-share")
+    assert other.model.batches == []
