@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from bridge.addresses import parse_address
 from bridge.assembly import Models, load_models
+from bridge.command_line import rolled_out
 from bridge.composition import bridging, described, described_indices, identify, open_direct
 from bridge.config import Config
 from bridge.errors import BridgeError
@@ -71,7 +72,7 @@ async def _load_models(config: Config, console: Console) -> Models | None:
 
 
 async def _check_search(config: Config, models: Models, example: Example, console: Console) -> bool:
-    inside = config.model_copy(update={"listen": "127.0.0.1:0", "score_timeout_s": None})
+    inside = rolled_out(config).model_copy(update={"listen": "127.0.0.1:0", "score_timeout_s": None})
     try:
         async with AsyncExitStack() as stack:
             direct = await stack.enter_async_context(open_direct(config))

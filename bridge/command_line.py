@@ -45,7 +45,16 @@ def settings_of(flags: Mapping[str, object], config: Path | None) -> Config:
 
 def patient(settings: Config) -> Config:
     """Without a deadline, unless one is configured: what is measured is the order, not this machine."""
-    return settings.model_copy(update={"score_timeout_s": settings.score_timeout_s or math.inf})
+    return rolled_out(settings).model_copy(update={"score_timeout_s": settings.score_timeout_s or math.inf})
+
+
+def rolled_out(settings: Config) -> Config:
+    """With all reranked that is in shadow, or for a share: what is tried or measured is what users would get."""
+    indices = [
+        entry if entry.mode in {None, "off"} else entry.model_copy(update={"mode": "on"}) for entry in settings.indices
+    ]
+    mode = "off" if settings.mode == "off" else "on"
+    return settings.model_copy(update={"mode": mode, "indices": tuple(indices)})
 
 
 def console_for_people() -> Console:

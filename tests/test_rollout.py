@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from bridge.command_line import patient
 from bridge.composition import Bridge, bridging
 from bridge.config import Config
 from bridge.modes import point
@@ -350,3 +351,15 @@ async def test_a_search_in_shadow_by_its_own_word() -> None:
         assert await bridge.told(search("X-Rerank: shadow")) == b"skipped; reason=shadow"
         await bridge.counted('rerank_bridge_shadow_searches_total{compared="yes"} 1.0')
         assert bridge.counts("rerank_bridge_unknown_control_words_total 0.0")
+
+
+MODES = [("shadow", "canary", "on"), ("on", None, "on"), ("interleave", "off", "off"), ("off", "on", "off")]
+
+
+@pytest.mark.parametrize(("general", "own", "tried"), MODES)
+def test_what_is_measured_is_what_users_would_get(general: str, own: str | None, tried: str) -> None:
+    """A file whose bridge runs in shadow can be checked, evaluated and replayed; what is off stays off."""
+    given = {"upstream": "http://e", "mode": general, "share": 0.0, "indices": [{"pattern": "i", "mode": own}]}
+    measured = patient(Config.model_validate(given))
+    assert (measured.rollout(("i",)).mode, measured.policy(("i",)).is_on) == (tried, tried == "on")
+    assert measured.rollout(("other",)).mode == ("off" if general == "off" else "on")
