@@ -129,6 +129,7 @@ def test_spans_reach_a_collector(
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
     tracer = tracer_of({"OTEL_EXPORTER_OTLP_ENDPOINT": url})
     assert tracer is not None
+    assert tracer.provider.resource.attributes["service.name"] == "rerank-bridge"
     tracer.trace((), Interval("rerank", 1.0, 2.0), (Interval("scoring", 1.0, 1.5),))
     tracer.provider.shutdown()
     path, body = received.get(timeout=20)
