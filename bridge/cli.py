@@ -42,6 +42,7 @@ from bridge.live_config import Source
 from bridge.operation import Operated, operating
 from bridge.replay_command import replay
 from bridge.server import serve as serve_until_stopped
+from bridge.size_command import size
 from bridge.switch_command import AdminListen, off, on
 from bridge.version import __version__
 
@@ -210,6 +211,7 @@ def _ready_line(settings: Config, operated: Operated) -> str:
 app.command()(evaluate)
 app.command()(replay)
 app.command()(judge)
+app.command()(size)
 app.command()(off)
 app.command()(on)
 
