@@ -11,6 +11,7 @@ import pytest
 import requests
 from jgo.maven import MavenContext
 
+from bridge.demo.elasticsearch_home import COMPILER_COORDINATES
 from bridge.demo.jars import ReportingResolver, fetch
 from bridge.errors import EngineStartError
 
@@ -56,3 +57,16 @@ def test_broken_download_is_reported_and_leaves_no_half_file(repository_that_bre
         artifact.resolve()
     assert said == ["downloading Thing: thing-1.0.jar (0 MB so far)"]
     assert not list(tmp_path.rglob("*.jar"))
+
+
+def test_jars_that_are_there_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second start touches no jar of the first, whose engine may be reading it; one that is gone is fetched again."""
+    monkeypatch.setenv("JGO_CACHE_DIR", str(tmp_path))
+    (jar,) = fetch("Thing", COMPILER_COORDINATES, lambda _: None)
+    before = jar.stat()
+    assert fetch("Thing", COMPILER_COORDINATES, lambda _: None) == (jar,)
+    after = jar.stat()
+    assert (after.st_ino, after.st_ctime_ns) == (before.st_ino, before.st_ctime_ns)
+    jar.unlink()
+    assert fetch("Thing", COMPILER_COORDINATES, lambda _: None) == (jar,)
+    assert jar.is_file()
