@@ -11,7 +11,7 @@ import socket
 import sys
 from contextlib import ExitStack
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -114,7 +114,10 @@ def check(  # noqa: PLR0913 - one parameter for each option
 @app.command()
 def demo(
     *,
-    upstream: Annotated[str | None, typer.Option(help="An OpenSearch to use; one is started here by default.")] = None,
+    engine: Annotated[
+        Literal["opensearch", "solr"], typer.Option(help="What is started, where no --upstream is given.")
+    ] = "opensearch",
+    upstream: Annotated[str | None, typer.Option(help="An engine to use; one is started here by default.")] = None,
     listen: Annotated[
         str, typer.Option(help="HOST:PORT of the bridge; another port where this is taken.")
     ] = DEMO_LISTEN,
@@ -123,7 +126,7 @@ def demo(
 ) -> None:
     """Start an engine and a bridge, and show searches before and after."""
     with needs("models,demo,evaluate"):
-        from bridge.demo.engine import running_opensearch  # noqa: PLC0415 - needed by this command alone
+        from bridge.demo.engine import RUNNING  # noqa: PLC0415 - needed by this command alone
         from bridge.demonstration import demonstrate, make_corpus, told_step_by_step  # noqa: PLC0415 - likewise
 
     console = console_for_people()
@@ -131,7 +134,7 @@ def demo(
         corpus, questions = make_corpus(console)
         if upstream is None:
             with told_step_by_step(console) as report:
-                upstream = stack.enter_context(running_opensearch(report=report)).url
+                upstream = stack.enter_context(RUNNING[engine](report=report)).url
         flags = {"upstream": upstream, "listen": _free_address(listen), "model": model}
         settings = settings_of(flags, None)
         run(demonstrate(patient(settings), corpus, questions, once=once, console=console))

@@ -65,10 +65,10 @@ async def demonstrate(
         await show_searches(questions, direct, bridged, console)
         console.print()
         systems = (System("direct", direct, is_bridge=False), System("bridged", bridged))
-        await command.run(Plan(data.queries, data.qrels, INDEX), systems, console)
+        await command.run(Plan(data.queries, data.qrels, INDEX, direct.dialect.usual()), systems, console)
         if once:
             return
-        show_how_to_try(direct.url, bridge.running.url, console)
+        show_how_to_try(direct, bridge.running.url, console)
         console.print("\nBoth keep running. Ctrl-C stops them.", highlight=False)
         await stop_signal()
         console.print("stopping", highlight=False)

@@ -95,6 +95,13 @@ def running_solr(
         yield engine
 
 
+RUNNING: Mapping[Literal["opensearch", "solr"], Callable[..., contextlib.AbstractContextManager[Engine]]] = {
+    "opensearch": running_opensearch,
+    "solr": running_solr,
+}
+"""The engines that have all that a demonstration needs: english analysis is not in Elasticsearch's core server."""
+
+
 @contextlib.contextmanager
 def _running(recipe: Recipe, data: Path | None, report: Report, settings: Mapping[str, str]) -> Iterator[Engine]:
     engine = start(recipe, data, report, settings)

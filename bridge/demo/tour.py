@@ -45,14 +45,15 @@ async def show_searches(
         console.print(table(pages, question.text, question.judgments))
 
 
-def show_how_to_try(engine_url: str, bridge_url: str, console: Console) -> None:
+def show_how_to_try(direct: SearchClient, bridge_url: str, console: Console) -> None:
     """Prints the same search for both addresses, to copy and paste."""
     console.print("\n[bold]Try it[/]: the same search, straight to the engine and through the bridge")
     words = "copy a folder with everything in it"
-    query = f'{{"query": {{"multi_match": {{"query": "{words}", "fields": ["title", "text"]}}}}, "size": 5}}'
-    for url in (engine_url, bridge_url):
+    dialect = direct.dialect
+    body = dialect.usual().fill(words, PAGE).decode()
+    for url in (direct.url, bridge_url):
         command = (
-            f"curl -si '{url}/{INDEX}/_search?pretty&filter_path=hits.hits._id,hits.hits._score' "
-            f"-H 'Content-Type: application/json' -d '{query}'"
+            f"curl -si '{url}/{dialect.search_path(INDEX)}?{dialect.brief}' "
+            f"-H 'Content-Type: application/json' -d '{body}'"
         )
         console.print(f"\n  {escape(command)}", soft_wrap=True, highlight=False)

@@ -31,6 +31,11 @@ class Dialect(Protocol):
         """The fields of an index that is made here: of a document's member, the name."""
         ...
 
+    @property
+    def brief(self) -> str:
+        """A query string with which a reply shows little more than ids and scores."""
+        ...
+
     def search_path(self, index: str) -> str:
         """Where a body is posted to, without the slash that begins it."""
         ...
@@ -67,6 +72,7 @@ class SearchApi:
 
     page = FROM_AND_SIZE
     fields = {"title": "title", "text": "text"}  # noqa: RUF012 - never written
+    brief = "pretty&filter_path=hits.hits._id,hits.hits._score"
 
     def search_path(self, index: str) -> str:
         """As ``Dialect`` has it."""
@@ -100,6 +106,7 @@ class SolrSelect:
 
     page = OFFSET_AND_LIMIT
     fields = {"title": "title_txt_en", "text": "text_txt_en"}  # noqa: RUF012 - never written
+    brief = "fl=id,score&omitHeader=true"
 
     def search_path(self, index: str) -> str:
         """As ``Dialect`` has it."""
