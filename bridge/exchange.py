@@ -238,11 +238,17 @@ class Exchange:
         return reply, await _without_holding(reply, partial(self._connector.parse, plan, reply))
 
     def _learns_limits(self, plan: ExchangePlan, pages: Sequence[Page]) -> bool:
-        """Whether the engine refused a window, and would have answered the client's own page."""
+        """Whether the engine refused a window, and would have answered the client's own page.
+
+        Where no index is named, as beside a point in time, it is not known whose limit that is: other searches that
+        name none may go elsewhere.
+        """
         learned = False
         for search, page in zip(plan.searches, pages, strict=True):
             limit = page.window_limit if isinstance(page, PassThrough) else None
-            if limit is not None and isinstance(search, SearchPlan) and search.start + search.size <= limit:
+            if limit is None or not isinstance(search, SearchPlan) or not search.indices:
+                continue
+            if search.start + search.size <= limit:
                 self._remember_window_limit(search.indices, limit)
                 learned = True
         return learned

@@ -45,8 +45,8 @@ BY_THE_REQUEST: Mapping[Reason, str] = {
     Reason.SIZE_ZERO: "The search wants no hits (`size: 0`).",
     Reason.BEYOND_WINDOW: "The page starts behind the rerank window, where first-stage order holds.",
     Reason.SCROLL: "A scroll exports hits; its pages can't be reordered as one.",
-    Reason.SEARCH_AFTER: "`search_after` continues from a first-stage score, and a sorted search of a point in time is the "
-    "first page of such a walk.",
+    Reason.SEARCH_AFTER: "`search_after` continues from a first-stage score, and a sorted search of a point in time is "
+    "the first page of such a walk.",
     Reason.SLICE: "A slice is a part of an export.",
     Reason.COLLAPSE_INNER_HITS: "`collapse` with `inner_hits`, or Solr's `expand`, orders inside each group as well.",
     Reason.GROUPED: "Solr groups the hits (`group`).",

@@ -257,10 +257,21 @@ async def test_a_window_that_some_indices_refuse() -> None:
         assert small.sender.windows == [4]
 
 
+async def test_a_limit_of_nobody_knows_whom_is_not_remembered() -> None:
+    """A search that names no index, as beside a point in time, says nothing of what others that name none may fetch."""
+    sender = SmallSender(answers=[refusal(3, 40)])
+    async with exchange(sender) as small:
+        assert await small.skipped(search_request("/_search", size=2)) is Reason.ENGINE_ERROR
+        reply = await small.search(search_request("/_search", size=2))
+        assert (reply.header("x-rerank") or "").startswith("applied; window=4")
+        assert sender.windows == [4, 4]
+
+
 class BrokenConnector:
     """Elasticsearch, but for one step that fails with the user's words in its error."""
 
     name = "broken"
+    info_target = "/"
 
     def __init__(self, step: str) -> None:
         self._step = step

@@ -98,7 +98,7 @@ def test_the_alerts_fire() -> None:
     """Each fires where it should, and none where all is well, as Prometheus' own test runner has it."""
     if shutil.which("promtool") is None:
         pytest.skip("promtool is not installed; Debian has it in the package prometheus")
-    command = ["promtool", "test", "rules", REPOSITORY / "docker/prometheus/alerts.test.yml"]
+    command = ["promtool", "test", "rules", str(REPOSITORY / "docker/prometheus/alerts.test.yml")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
