@@ -55,7 +55,7 @@ CONFIG = [
         }
     },
 ]
-_TIMES = re.compile(rb'("time"\s*:\s*)[\d.]+')
+_TIMES = re.compile(rb'("(?:time|elapse)"\s*:\s*)[\d.]+')
 """In the section ``debug``."""
 
 
