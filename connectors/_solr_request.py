@@ -122,7 +122,7 @@ def _of_json(members: Mapping[str, object], values: Values) -> Values:
 def _plain(members: Mapping[str, object], values: Values) -> Iterator[tuple[str, tuple[str, ...]]]:
     for name, target in _OF_JSON.items():
         if name in members:
-            if members[name] is None:  # which Solr 9 answers with an error of its own
+            if members[name] in ((None,) if name in _ADDED_UP else (None, [])):  # Solr 9 has an error of its own
                 raise DeclinedError(Reason.BODY_SHAPE)
             before = values.get(target, ()) if name in _ADDED_UP else ()
             yield target, (*before, *strings_of(members[name]))

@@ -9,12 +9,14 @@ import re
 from collections import Counter
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 from bridge.demo.engine import Engine
+from bridge.demo.solr_home import CONFIGSET
 from connectors.base import PassThrough, Policy, Reply, Request
 from connectors.solr import Solr
 from tests.connectors.small_engine import OK, SmallEngine, Widened, widened
-from tests.doubles.solr_core import fill, make_core, timeless
+from tests.doubles.solr_core import fill, get_json, make_core, post, timeless
 
 CORE = "odd"
 DOCUMENTS = 45
@@ -85,6 +87,16 @@ def odd_solr(solr: Engine) -> SmallEngine:
     url = make_core(solr, CORE, config=CONFIG, schema=SCHEMA)
     fill(url, [document(number) for number in range(DOCUMENTS)])
     return SmallEngine(solr.url, Solr(HANDLERS))
+
+
+def odd_cloud(url: str) -> SmallEngine:
+    """A SolrCloud with the same documents in a collection of two shards."""
+    create = {"action": "CREATE", "name": CORE, "numShards": "2", "collection.configName": CONFIGSET}
+    get_json(f"{url}/solr/admin/collections?{urlencode(create)}")
+    collection = f"{url}/solr/{CORE}"
+    post(f"{collection}/schema", SCHEMA)
+    fill(collection, [document(number) for number in range(DOCUMENTS)])
+    return SmallEngine(url, Solr(HANDLERS))
 
 
 def content(reply: Reply) -> bytes:

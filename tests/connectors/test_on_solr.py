@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Iterator
+from contextlib import closing
 from urllib.parse import quote, quote_plus
 
 import pytest
 
 from connectors.base import Headers, Policy, Reason, Request, TextField
 from tests.connectors.small_engine import SmallEngine, Widened, widened
-from tests.connectors.solr_engine import POLICY, both, check_alike, check_reordered, content, passed
+from tests.connectors.solr_engine import POLICY, both, check_alike, check_reordered, content, odd_cloud, passed
 from tests.doubles.solr_core import FORM, JSON
 
 SELECT = "/solr/odd/select"
@@ -100,6 +102,33 @@ TOUCHED = [
 def test_touched_means_equal_but_for_the_order(engine: SmallEngine, query: str) -> None:
     """In first-stage order every byte is Solr's; reordered, only documents, order and scores differ."""
     direct, wide = both(engine, get(f"{SELECT}?{query}"))
+    check_alike(wide, direct)
+    check_reordered(wide, direct, random.Random(7))
+
+
+@pytest.fixture(scope="module")
+def cloud(solr_cloud_url: str) -> Iterator[SmallEngine]:
+    """SolrCloud, the documents in two shards."""
+    with closing(odd_cloud(solr_cloud_url)) as engine:
+        yield engine
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        f"{SELECT}?{FOX}",
+        f"{SELECT}?{FOX}&fl=*,score&rows=3&start=4",
+        f"{SELECT}?{FOX}&start=13&rows=30&fl=id,%5Bshard%5D",
+        f"{SELECT}?{FOX}&hl=true&facet=true&facet.field=cat&stats=true&stats.field=n_i",
+        f"{SELECT}?{FOX}&shards.info=false&_route_=d:3",
+        f"{SELECT}?{FOX}&sort=score+desc,n_i+asc",
+        f"/api/collections/odd/select?{FOX}",
+        f"/api/c/odd/query?{FOX}",
+    ],
+)
+def test_over_shards_the_reply_is_equal_but_for_the_order(cloud: SmallEngine, target: str) -> None:
+    """A collection of several shards is answered as one core is."""
+    direct, wide = both(cloud, get(target))
     check_alike(wide, direct)
     check_reordered(wide, direct, random.Random(7))
 
