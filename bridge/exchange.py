@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import structlog
 
@@ -33,6 +33,7 @@ from bridge.headers import (
 )
 from bridge.interleave import interleaved
 from bridge.logs import without_message
+from bridge.long_work import LongWork
 from bridge.modes import Lane, Steering, left_alone
 from bridge.outcome import Scored, Tried, interleaving, told
 from bridge.ranking import StageScores, Window, order
@@ -56,11 +57,7 @@ from connectors.explained import with_explanation
 
 _WINDOW_LIMIT_S = 60.0  # how long a window that an engine refused is remembered: the setting may be raised
 _WINDOW_LIMITS = 1_000  # indices whose limits are remembered
-_AT_ONCE_BYTES = 1 << 19  # of a reply that is read at once: a few milliseconds, as `scripts/bench overhead` has it
-_PLANNED_AT_ONCE_BYTES = 1 << 16  # of a request: real ones are a few KiB, a whole MiB of words takes seconds to read
 _MAX_ROUNDS = 4  # of questions: a template is rendered, then its mapping asked for; more would be a mistake
-
-_Result = TypeVar("_Result")
 
 _log = structlog.get_logger(__name__)
 
@@ -98,6 +95,7 @@ class Exchange:
     ) -> None:
         """``steering`` says which searches are reranked; None: all that can be."""
         self._placements = placements
+        self._work = LongWork()
         self._steering = steering or Steering()
         self._connector = connector
         self._upstream = upstream
@@ -216,7 +214,7 @@ class Exchange:
             return self._policy_of(indices)
 
         for _ in range(_MAX_ROUNDS):
-            plan = await _read(request, partial(self._connector.plan, request, policy_of, answers))
+            plan = await self._work.on_request(request, partial(self._connector.plan, request, policy_of, answers))
             if not isinstance(plan, Questions):
                 return plan
             reason = None if is_trial else self._steering.early_reason(request, named)
@@ -235,7 +233,7 @@ class Exchange:
     async def _fetch(self, plan: ExchangePlan, watch: Stopwatch) -> tuple[Reply, Sequence[Page]]:
         with watch.upstream():
             reply = await self._upstream.send(plan.request, limit_bytes=plan.max_reply_bytes)
-        return reply, await _without_holding(reply, partial(self._connector.parse, plan, reply))
+        return reply, await self._work.on_reply(reply, partial(self._connector.parse, plan, reply))
 
     def _learns_limits(self, plan: ExchangePlan, pages: Sequence[Page]) -> bool:
         """Whether the engine refused a window, and would have answered the client's own page.
@@ -275,7 +273,7 @@ class Exchange:
             reply = merged
         orders = [search.order for search in scored]
         with watch.splicing():
-            reply = await _without_holding(reply, partial(self._connector.splice, plan, pages, reply, orders))
+            reply = await self._work.on_reply(reply, partial(self._connector.splice, plan, pages, reply, orders))
         self._count(plan, scored, watch)
         if not scored:
             return reply
@@ -348,17 +346,6 @@ def window_of(search: SearchPlan, page: HitPage, instruction: str, guards: Guard
         scoring=search.policy.scoring,
         first_stage_weight=search.policy.boost_weight if search.has_boosts else 0.0,
     )
-
-
-async def _read(request: Request, work: Callable[[], _Result]) -> _Result:
-    """What the work with a request gives; in a thread where it may take long. A compressed one may be any length."""
-    is_short = len(request.body) <= _PLANNED_AT_ONCE_BYTES and request.header("content-encoding") is None
-    return work() if is_short else await asyncio.to_thread(work)
-
-
-async def _without_holding(reply: Reply, work: Callable[[], _Result]) -> _Result:
-    """What the work with a reply gives; in a thread where it takes long, so that other requests are not held up."""
-    return work() if len(reply.body) <= _AT_ONCE_BYTES else await asyncio.to_thread(work)
 
 
 def _is_to_repeat(search: SearchPlan | PassThrough, page: Page) -> bool:

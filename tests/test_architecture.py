@@ -29,7 +29,10 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("bridge.model_window", "bridge.queue"),
     ("bridge.cascade", "bridge.window_scores", "bridge.outcome"),
     ("bridge.explanation",),
-    ("bridge.stopwatch",),
+    (
+        "bridge.stopwatch",
+        "bridge.long_work",
+    ),
     ("bridge.scorer_samples",),
     ("bridge.scorer", "bridge.upstream_session", "bridge.upload", "bridge.exact_response"),
     ("bridge.upstream", "bridge.client", "bridge.engine_answers", "bridge.line_log", "bridge.capture"),
