@@ -6,7 +6,6 @@ import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-import msgspec
 from rich.console import Console
 from rich.markup import escape
 
@@ -21,7 +20,7 @@ from bridge.evaluate.side_by_side import search, search_both, table
 from bridge.upstream import Upstream
 
 _EXAMPLE_WORDS = 8
-_VISIBLE_INDICES = "*,-.*"  # names with a leading dot are the engine's own by convention
+_EXAMPLE_DOCUMENTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +75,18 @@ async def _check_search(config: Config, models: Models, example: Example, consol
     try:
         async with AsyncExitStack() as stack:
             direct = await stack.enter_async_context(open_direct(config))
-            index = example.index or _VISIBLE_INDICES
-            query_text = example.query_text or await _words_of_a_document(direct, index)
+            index = example.index or direct.dialect.everywhere
+            if not index:
+                _say(console, "search", "name a core or collection to search: --index NAME")
+                return True
+            field, words = await _words_of_a_document(direct, index)
+            query_text = example.query_text or words
             if not query_text:
                 _say(console, "search", "the engine holds no text yet, so there is nothing to try; load something")
                 return True
             bridge = await stack.enter_async_context(bridging(inside, models))
-            bridged = await stack.enter_async_context(open_client(bridge.running.url))
-            query = {"simple_query_string": {"query": query_text}}
-            pages = await search_both(direct, bridged, index, msgspec.json.encode({"query": query}))
+            bridged = await stack.enter_async_context(open_client(bridge.running.url, direct.dialect))
+            pages = await search_both(direct, bridged, index, direct.dialect.about(query_text, field))
     except (BridgeError, OSError) as error:
         _say(console, "search", f"[red]{escape(str(error))}[/]")
         return False
@@ -93,12 +95,13 @@ async def _check_search(config: Config, models: Models, example: Example, consol
     return True
 
 
-async def _words_of_a_document(direct: SearchClient, index: str) -> str:
-    hits, _ = await search(direct, index, msgspec.json.encode({"size": 20}))
-    texts = (text for hit in hits for text in hit.source.values() if isinstance(text, str))
-    longest = max(texts, key=len, default="")
+async def _words_of_a_document(direct: SearchClient, index: str) -> tuple[str, str]:
+    """The field of a long text, and some words of it; empty where there is no text."""
+    hits, _ = await search(direct, index, direct.dialect.some(_EXAMPLE_DOCUMENTS))
+    texts = ((name, text) for hit in hits for name, text in hit.source.items() if isinstance(text, str))
+    field, longest = max(texts, key=lambda entry: len(entry[1]), default=("", ""))
     words = [word for word in longest.split() if word.isalpha()]
-    return " ".join(words[:_EXAMPLE_WORDS])
+    return field, " ".join(words[:_EXAMPLE_WORDS])
 
 
 def _say(console: Console, what: str, finding: str) -> None:

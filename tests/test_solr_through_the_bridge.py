@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import io
 import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -11,7 +12,9 @@ from urllib.parse import quote
 
 import pysolr
 import pytest
+from rich.console import Console
 
+from bridge.check import Example, check
 from bridge.composition import bridging
 from bridge.config_sources import load
 from bridge.demo.engine import Engine
@@ -245,3 +248,15 @@ VARYING = {"date", "content-length", "etag", "last-modified", "x-rerank", "serve
 
 def lasting(headers: Headers) -> list[tuple[str, str]]:
     return sorted(field for field in headers if field[0].lower() not in VARYING)
+
+
+@pytest.mark.parametrize(
+    ("index", "said"), [(CORE, ("X-Rerank: applied", "about nothing else")), ("", ("name a core or collection",))]
+)
+async def test_check_tries_a_search_of_solr(core: str, index: str, said: tuple[str, ...]) -> None:
+    """An operator reads which engine answers, and both orders of one search for the words of a document."""
+    shown = io.StringIO()
+    config = load({"upstream": core.partition("/solr/")[0]}, None, {})
+    assert await check(config, Example(index), Console(file=shown, width=200))
+    for words in ("answers: solr 9.10.1", *said):
+        assert words in shown.getvalue()

@@ -36,8 +36,21 @@ class Dialect(Protocol):
         """A query string with which a reply shows little more than ids and scores."""
         ...
 
+    @property
+    def everywhere(self) -> str:
+        """An index that stands for all of them but the engine's own; empty where there is none."""
+        ...
+
     def search_path(self, index: str) -> str:
         """Where a body is posted to, without the slash that begins it."""
+        ...
+
+    def some(self, size: int) -> bytes:
+        """The body of a search that finds any documents."""
+        ...
+
+    def about(self, words: str, field: str) -> bytes:
+        """The body of a search for words, in all fields where the engine knows how, else in this one."""
         ...
 
     def usual(self) -> BodyTemplate:
@@ -73,10 +86,20 @@ class SearchApi:
     page = FROM_AND_SIZE
     fields = {"title": "title", "text": "text"}  # noqa: RUF012 - never written
     brief = "pretty&filter_path=hits.hits._id,hits.hits._score"
+    everywhere = "*,-.*"  # names with a leading dot are the engine's own by convention
 
     def search_path(self, index: str) -> str:
         """As ``Dialect`` has it."""
         return f"{quote_index(index)}/_search" if index else "_search"
+
+    def some(self, size: int) -> bytes:
+        """As ``Dialect`` has it."""
+        return msgspec.json.encode({"size": size})
+
+    def about(self, words: str, field: str) -> bytes:
+        """As ``Dialect`` has it."""
+        del field
+        return msgspec.json.encode({"query": {"simple_query_string": {"query": words}}})
 
     def usual(self) -> BodyTemplate:
         """As ``Dialect`` has it."""
@@ -107,10 +130,19 @@ class SolrSelect:
     page = OFFSET_AND_LIMIT
     fields = {"title": "title_txt_en", "text": "text_txt_en"}  # noqa: RUF012 - never written
     brief = "fl=id,score&omitHeader=true"
+    everywhere = ""
 
     def search_path(self, index: str) -> str:
         """As ``Dialect`` has it."""
         return f"solr/{quote_index(index)}/select"
+
+    def some(self, size: int) -> bytes:
+        """As ``Dialect`` has it."""
+        return msgspec.json.encode({"query": "*:*", "limit": size})
+
+    def about(self, words: str, field: str) -> bytes:
+        """As ``Dialect`` has it."""
+        return edismax(field).fill(words, 10)
 
     def usual(self) -> BodyTemplate:
         """As ``Dialect`` has it."""
