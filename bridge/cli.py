@@ -182,7 +182,7 @@ def explain(  # noqa: PLR0913 - one parameter for each option
         fail("explain: give a FILE, - for standard input, or --path with the words in it", 2)
     with errors_told():
         settings = settings_of({"upstream": _NO_ENGINE, "engine": engine, "window": window}, config)
-        job = explain_command.Job(explain_command.request_of(file, index, path), settings.engine)
+        job = explain_command.Job(explain_command.request_of(file, index, path, settings.engine), settings.engine)
         found = explain_command.planned(job, settings.policy)
         lines = [explain_command.as_json(found)] if as_json else explain_command.as_text(found)
         for line in lines:

@@ -70,14 +70,16 @@ class Planned(msgspec.Struct, frozen=True, omit_defaults=True):
     sends: Sent | None = None
 
 
-def request_of(file: str | None, index: str, path: str | None) -> Request:
+def request_of(file: str | None, index: str, path: str | None, engine: str = "auto") -> Request:
     """The request of a file's body, ``-`` being standard input. Raises ``DataError`` where it can't be read.
 
-    Without a path, lines of JSON are an ``_msearch`` and all else a ``_search``.
+    Without a path, lines of JSON are an ``_msearch`` and all else a ``_search``; Solr has ``select`` for a body.
     """
     body = _read(file) if file is not None else b""
     several = _is_several(body)
-    target = path or "/".join(["", *([index] if index else []), "_msearch" if several else "_search"])
+    own = [index] if index else []
+    names = ["solr", *own, "select"] if engine == "solr" else [*own, "_msearch" if several else "_search"]
+    target = path or "/".join(names)
     target = target if target.startswith("/") else f"/{target}"
     headers = (("Content-Type", _LINES if several else _JSON),) if body else ()
     return Request("POST" if body else "GET", target, headers, body)

@@ -142,3 +142,13 @@ def test_what_is_broken_is_told_in_one_message(arguments: list[str], message: st
     assert result.returncode == 2
     assert message in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_body_of_solr() -> None:
+    """With ``--engine solr``, a body is one of its JSON Request API, sent to the core or collection of the index."""
+    body = {"query": "title:(quick fox)", "fields": "id", "limit": 3}
+    result = explain("-", "--engine", "solr", "--index", "shop", given=json.dumps(body))
+    assert result.returncode == 0, result.stderr
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    for line in ("POST /solr/shop/select, as solr reads it", "words quick fox", "fields title", "page from 0, size 3"):
+        assert line in lines
