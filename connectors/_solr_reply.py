@@ -105,7 +105,7 @@ def _read(plan: SearchPlan, body: bytes) -> HitPage | PassThrough:
         body,
         documents,
         is_airy=is_airy,
-        shows_best_score=bool(_restore(plan).asked.scores) or any(map(_is_of_a_shard, documents)),
+        shows_best_score=bool(_restore(plan).asked.scores) or _is_spread(_restore(plan), documents),
         shown_key=None if _restore(plan).hides(key) else key,
     )
     is_partial = b'"partialResults"' in header
@@ -128,6 +128,11 @@ def _may_be_spread(restore: Restore, header: bytes) -> bool:
     ``QueryComponent`` of Solr 9 orders the hits of shards by their scores, and so has them told.
     """
     return not header or b'"zkConnected"' in header or restore.parameters.has("shards")
+
+
+def _is_spread(restore: Restore, documents: Sequence[_Document]) -> bool:
+    """Whether shards told their scores; a node that ``_route_`` sends a search to asks itself alone."""
+    return any(map(_is_of_a_shard, documents)) and not restore.parameters.has("_route_")
 
 
 def _is_of_a_shard(document: _Document) -> bool:
