@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from secrets import token_hex
@@ -180,14 +180,16 @@ async def open_direct(config: Config) -> AsyncIterator[SearchClient]:
 
     Raises ``UpstreamError`` where it has to be asked what engine it is, and can't be.
     """
-    tls = tls_context(config.upstream_ca_file)
-    async with open_client(
-        config.upstream[0],
-        await _dialect(config),
-        authorization=own_authorization(config),
-        ssl_context=None if isinstance(tls, bool) else tls,
-    ) as client:
+    async with open_at(config.upstream[0], config, await _dialect(config)) as client:
         yield client
+
+
+def open_at(url: str, config: Config, dialect: Dialect) -> AbstractAsyncContextManager[SearchClient]:
+    """A client of an address, an engine's or a bridge's, with the credentials and certificates of the configuration."""
+    tls = tls_context(config.upstream_ca_file)
+    return open_client(
+        url, dialect, authorization=own_authorization(config), ssl_context=None if isinstance(tls, bool) else tls
+    )
 
 
 async def _dialect(config: Config) -> Dialect:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -27,14 +26,13 @@ from bridge.command_line import (
     run,
     settings_of,
 )
-from bridge.composition import bridging, open_direct
+from bridge.composition import bridging, open_at, open_direct
 from bridge.config import Config
 from bridge.errors import ConfigError
 from bridge.evaluate.client import open_client
 from bridge.evaluate.dialect import Dialect
 from bridge.evaluate.systems import DIRECT, Configured, Running, Wanted, wanted_systems
 from bridge.index_config import IndexConfig, StageConfig
-from bridge.upstream import own_authorization, tls_context
 
 if TYPE_CHECKING:
     from bridge.evaluate.command import Job
@@ -221,12 +219,5 @@ async def _started(one: Configured, config: Config, models: Models, dialect: Dia
 async def _running(one: Running, settings: Config, dialect: Dialect, stack: AsyncExitStack) -> System:
     from bridge.evaluate.evaluation import System  # noqa: PLC0415 - as in evaluate
 
-    context = tls_context(settings.upstream_ca_file)
-    opened = open_client(
-        one.url,
-        dialect,
-        authorization=own_authorization(settings),
-        ssl_context=context if isinstance(context, ssl.SSLContext) else None,
-    )
-    client = await stack.enter_async_context(opened)
+    client = await stack.enter_async_context(open_at(one.url, settings, dialect))
     return System(one.name, client, settings={"url": client.url})

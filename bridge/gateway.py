@@ -118,7 +118,7 @@ class Gateway:
             return
         request, address = asked
         async with self._upstream.stream(request, _body(client)) as reply:
-            await _readdress(client, reply, address)
+            await _send_changed(client, reply, MAX_LIST_BYTES, lambda nodes: readdressed(nodes, address))
 
     async def _search(self, client: Client) -> None:
         try:
@@ -173,7 +173,10 @@ class Gateway:
             self._telemetry.skipped_timed(spent_s)
             marks = (_skipped(why.reason), ("Server-Timing", f"upstream;dur={spent_s * 1000:.1f}"))
             if EXPLAIN in control_words(request.headers):
-                await _explain(client, reply, why, spent_s, *marks)
+                told, limit_bytes = of_skipped(why, spent_s), _MAX_EXPLAINED_BYTES
+                await _send_changed(
+                    client, reply, limit_bytes, lambda read: with_explanation(read, told, limit_bytes), *marks
+                )
             else:
                 await client.relay(reply, *marks)
             if isinstance(why, Shadowed):
@@ -209,28 +212,20 @@ def _body(client: Client) -> AsyncIterator[bytes] | None:
     return client.upload.chunks() if client.upload.has_body else None
 
 
-async def _explain(
-    client: Client, reply: StreamedReply, why: PassThrough, spent_s: float, *marks: tuple[str, str]
+async def _send_changed(
+    client: Client,
+    reply: StreamedReply,
+    limit_bytes: int,
+    change: Callable[[Reply], Reply | None],
+    *marks: tuple[str, str],
 ) -> None:
-    """Sends the reply with its explanation; as it came where it can't have one."""
-    body, whole = await read_up_to(reply.chunks, _MAX_EXPLAINED_BYTES)
-    read = Reply(reply.status, reply.reason, reply.headers, body)
-    explained = with_explanation(read, of_skipped(why, spent_s), _MAX_EXPLAINED_BYTES) if whole else None
-    if explained is None:
+    """Sends what ``change`` makes of the reply; as it came where that is nothing, or the reply is over the limit."""
+    body, whole = await read_up_to(reply.chunks, limit_bytes)
+    changed = change(Reply(reply.status, reply.reason, reply.headers, body)) if whole else None
+    if changed is None:
         await client.relay(replace(reply, chunks=chained(body, reply.chunks)), *marks)
     else:
-        await client.answer(explained, *marks)
-
-
-async def _readdress(client: Client, reply: StreamedReply, address: str) -> None:
-    """Sends a list of nodes with this address; as it came where it is none."""
-    body, whole = await read_up_to(reply.chunks, MAX_LIST_BYTES)
-    read = Reply(reply.status, reply.reason, reply.headers, body)
-    changed = readdressed(read, address) if whole else None
-    if changed is None:
-        await client.relay(replace(reply, chunks=chained(body, reply.chunks)))
-    else:
-        await client.answer(changed)
+        await client.answer(changed, *marks)
 
 
 def _skipped(reason: Reason) -> tuple[str, str]:

@@ -37,6 +37,7 @@ import msgspec
 from connectors import _codings
 from connectors._async_reply import Envelope, cut_hits, read_envelope, read_hits
 from connectors._async_ticket import Ticket, Tickets
+from connectors._bodies import reply_with
 from connectors._dialect import Dialect
 from connectors._filter_path import parse as parsed_filter
 from connectors._filtered_json import filtered
@@ -205,7 +206,7 @@ class _AsyncSearch:
             body = body.replace(self.asked_id.encode(), self.client_id(self.asked_id).encode())
         if self.filter_path:
             body = filtered(body, parsed_filter(self.filter_path))
-        return reply if body == envelope.body else _with_body(reply, body)
+        return reply if body == envelope.body else reply_with(reply, body)
 
     def _header(self, name: str, value: str) -> tuple[str, str]:
         return name, self.client_id(value) if name.lower() == _ID_HEADER else value
@@ -222,12 +223,6 @@ def _hits_edits(
     for search, page, order in zip(plan.searches, pages, orders, strict=True):
         if isinstance(search, SearchPlan) and isinstance(page, HitPage) and envelope.response is not None:
             yield Edit(envelope.response, splice_reply(search, page, envelope.search_reply, order).body)
-
-
-def _with_body(reply: Reply, body: bytes) -> Reply:
-    encoded = _codings.encoded(body, reply.header("content-encoding"))
-    kept = (field for field in reply.headers if field[0].lower() not in {"content-length", "transfer-encoding"})
-    return replace(reply, body=encoded, headers=(*kept, ("Content-Length", str(len(encoded)))))
 
 
 def _with_id(request: Request, engine_id: str) -> Request:

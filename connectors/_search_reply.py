@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 from connectors import _codings
+from connectors._bodies import reply_with
 from connectors._fields_block import asked_part
 from connectors._highlight import with_fragments
 from connectors._protected import is_exact, is_pinned
@@ -135,8 +136,7 @@ def splice_reply(plan: SearchPlan, page: HitPage, reply: Reply, order: Order | N
     best = _written(plan, places[0][1] if places else None)
     if best is not None and parts.max_score is not None and parts.max_score.of(parts.body) != b"null":
         edits.append(Edit(parts.max_score, best))
-    body = _codings.encoded(edited(parts.body, edits), reply.header("content-encoding"))
-    return replace(reply, body=body, headers=_with_length(reply, len(body)))
+    return reply_with(reply, edited(parts.body, edits))
 
 
 def identity_of(page: HitPage, place: int) -> dict[str, object]:
@@ -331,9 +331,3 @@ def _restore(plan: SearchPlan) -> Restore:
     if not isinstance(plan.restore, Restore):
         raise TypeError("the plan comes from another connector")
     return plan.restore
-
-
-def _with_length(reply: Reply, length: int) -> tuple[tuple[str, str], ...]:
-    dropped = {"content-length", "transfer-encoding"}
-    kept = tuple((name, value) for name, value in reply.headers if name.lower() not in dropped)
-    return (*kept, ("Content-Length", str(length)))

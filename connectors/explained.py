@@ -7,9 +7,8 @@ or hand them on: "Search API", response body, Elasticsearch and OpenSearch manua
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from connectors import _codings
+from connectors._bodies import reply_with
 from connectors._raw_json import RawJsonError, with_members
 from connectors.base import Reply
 
@@ -24,11 +23,8 @@ def with_explanation(reply: Reply, explanation: object, limit_bytes: int) -> Rep
     """
     if reply.status != _OK or not _codings.is_json(reply.header("content-type")):
         return None
-    coding = reply.header("content-encoding")
     try:
-        body = with_members(_codings.decoded(reply.body, coding, limit_bytes), {MEMBER: explanation})
+        body = _codings.decoded(reply.body, reply.header("content-encoding"), limit_bytes)
+        return reply_with(reply, with_members(body, {MEMBER: explanation}))
     except (_codings.CodingError, RawJsonError):
         return None
-    encoded = _codings.encoded(body, coding)
-    unframed = (field for field in reply.headers if field[0].lower() not in {"content-length", "transfer-encoding"})
-    return replace(reply, body=encoded, headers=(*unframed, ("Content-Length", str(len(encoded)))))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from bridge.composition import bridging
+from bridge.config_sources import load
 from bridge.demo.engine import Engine, running_elasticsearch, running_opensearch, running_solr
 
 
@@ -54,3 +56,11 @@ def solr_cloud_url() -> Iterator[str]:
     """The address of the session's SolrCloud: one node with a ZooKeeper of its own."""
     with running_solr("cloud") as engine:
         yield engine.url
+
+
+@pytest.fixture(scope="module")
+async def bridge_url(opensearch_url: str) -> AsyncIterator[str]:
+    """A bridge with the embedded model before the session's OpenSearch, for each module that asks for one."""
+    flags = {"upstream": opensearch_url, "listen": "127.0.0.1:0", "score_timeout_s": 60}
+    async with bridging(load(flags, None, {})) as bridge:
+        yield bridge.running.url

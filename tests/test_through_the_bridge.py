@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from opensearchpy import NotFoundError, OpenSearch, RequestError, helpers
-
-from bridge.composition import bridging
-from bridge.config_sources import load
 
 INDEX = "through-the-bridge"
 COUNT = 180
@@ -38,13 +35,6 @@ def engine(opensearch_url: str) -> Iterator[OpenSearch]:
     )
     yield client
     client.close()
-
-
-@pytest.fixture(scope="module")
-async def bridge_url(opensearch_url: str) -> AsyncIterator[str]:
-    flags = {"upstream": opensearch_url, "listen": "127.0.0.1:0", "score_timeout_s": 60}
-    async with bridging(load(flags, None, {})) as bridge:
-        yield bridge.running.url
 
 
 @pytest.fixture

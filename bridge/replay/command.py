@@ -8,7 +8,7 @@ import signal
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -165,21 +165,7 @@ def _unique(entries: Iterator[tuple[int, Entry]]) -> Iterator[tuple[int, Entry]]
             kept[entry.key] = (number, entry)
         weights[entry.key] = weights.get(entry.key, 0) + entry.weight
     for key, (number, entry) in kept.items():
-        yield number, _weighted(entry, weights[key])
-
-
-def _weighted(entry: LoggedSearch, weight: int) -> LoggedSearch:
-    return LoggedSearch(
-        entry.place,
-        entry.method,
-        entry.target,
-        entry.body,
-        entry.content_type,
-        entry.at_s,
-        entry.query_text,
-        entry.query_id,
-        weight,
-    )
+        yield number, replace(entry, weight=weights[key])
 
 
 def _bounded(entries: Iterator[tuple[int, Entry]], limit: int | None) -> Iterator[tuple[int, Entry]]:

@@ -18,16 +18,19 @@ REPOSITORY = Path(__file__).parents[2]
 CACHE = REPOSITORY / ".cache" / "clients"
 
 
-def overlay(requirements: Sequence[str]) -> Path:
-    """A folder with these packages and what they need, for ``PYTHONPATH``: kept between runs, whole or absent."""
-    stamp = hashlib.sha256(repr((requirements, sys.version_info[:2])).encode()).hexdigest()[:16]
+def overlay(requirements: Sequence[str], *options: str) -> Path:
+    """A folder with these packages, for ``PYTHONPATH``: kept between runs, whole or absent.
+
+    With what they need, unless the options of pip say otherwise.
+    """
+    stamp = hashlib.sha256(repr((requirements, options, sys.version_info[:2])).encode()).hexdigest()[:16]
     folder = CACHE / stamp
     if not folder.is_dir():
         CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
             install = [sys.executable, "-m", "pip", "install", "--quiet", "--target", f"{scratch}/packages"]
             subprocess.run(
-                [*install, *requirements], check=True, env=os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+                [*install, *options, *requirements], check=True, env=os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"}
             )
             if not folder.is_dir():  # another run may have been faster
                 shutil.move(f"{scratch}/packages", folder)

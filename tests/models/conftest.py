@@ -1,21 +1,15 @@
 from __future__ import annotations
 
-import hashlib
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 
 import pytest
 
 from bridge.models.base import Model
 from bridge.models.catalog import load
+from tests.clients.overlays import overlay
 from tests.models.tiny_encoders import make_bert, make_modernbert, make_modular, make_xlm_roberta
 from tests.models.tiny_models import make_deberta, make_qwen2, make_qwen3
 
-REPOSITORY = Path(__file__).parents[2]
 REFERENCE = (
     "mxbai-rerank==0.1.6",
     "batched==0.1.5",
@@ -34,25 +28,7 @@ REFERENCE = (
 @pytest.fixture(scope="session")
 def reference_overlay() -> Path:
     """The folder with the reference's packages: kept between runs, whole or absent."""
-    stamp = hashlib.sha256(repr((REFERENCE, sys.version_info[:2])).encode()).hexdigest()[:16]
-    overlay = REPOSITORY / ".cache" / "reference" / stamp
-    if not overlay.is_dir():
-        overlay.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=overlay.parent) as scratch:
-            install = [
-                sys.executable,
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--no-deps",
-                "--target",
-                f"{scratch}/packages",
-            ]
-            subprocess.run([*install, *REFERENCE], check=True, env=os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"})
-            if not overlay.is_dir():  # another run may have been faster
-                shutil.move(f"{scratch}/packages", overlay)
-    return overlay
+    return overlay(REFERENCE, "--no-deps")
 
 
 @pytest.fixture(scope="session")
